@@ -1,0 +1,99 @@
+"""A trained student on disk: `NAME.safetensors` and its card `NAME.json`, and `NAME.grid.json` once it is quantised."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from safetensors.torch import load as load_tensors
+from safetensors.torch import save as save_tensors
+from torch import Tensor, nn
+
+from runtime_py.contract import Preprocess
+from runtime_py.errors import ArtifactError, DpocketError
+from runtime_py.files import sha256_of, write_atomic
+from training.models import build
+
+SHIPPED = Path(__file__).parent / "weights" / "pocket.safetensors"
+"""The student that ships with the project."""
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A student with its weights loaded, in evaluation mode, and the card that says where they come from."""
+
+    path: Path
+    student: nn.Module
+    card: dict[str, Any]
+
+    @property
+    def name(self) -> str:
+        return self.path.stem
+
+    @property
+    def preprocess(self) -> Preprocess:
+        return Preprocess(**self.card["recipe"]["preprocess"])
+
+    @property
+    def working_width(self) -> int:
+        return int(self.card["recipe"]["working_width"])
+
+    @property
+    def output_stride(self) -> int:
+        return int(self.card["recipe"]["output_stride"])
+
+    @property
+    def grid_path(self) -> Path:
+        return self.path.with_suffix(".grid.json")
+
+
+def save_checkpoint(path: Path, weights: dict[str, Tensor], card: dict[str, Any]) -> None:
+    """Write weights and card, each atomically; the card holds the weights' hash, so a mixed pair is found out."""
+    contiguous = {name: t.detach().cpu().contiguous() for name, t in weights.items()}
+    write_atomic(path, save_tensors(contiguous))
+    write_card(path, card)
+
+
+def write_card(path: Path, card: dict[str, Any]) -> None:
+    """Write the card of the weights at `path`, with their hash."""
+    full = {**card, "weights_sha256": sha256_of(path)}
+    write_atomic(path.with_suffix(".json"), (json.dumps(full, indent=1, sort_keys=True) + "\n").encode())
+
+
+def load_checkpoint(path: Path) -> Checkpoint:
+    """Load `path` (.safetensors, or a training run's folder). Raises ArtifactError with what is missing or damaged."""
+    path = Path(path)
+    path = path / "student.safetensors" if path.is_dir() else path
+    card_path = path.with_suffix(".json")
+    for file in (path, card_path):
+        if not file.is_file():
+            raise ArtifactError(
+                f"no checkpoint at {path}: {file.name} is missing (a checkpoint is a .safetensors file and its .json)"
+            )
+    try:
+        card = json.loads(card_path.read_text())
+        expected, name, settings = card["weights_sha256"], card["recipe"]["model"], card["recipe"]["model_settings"]
+    except (ValueError, KeyError, TypeError) as e:
+        raise ArtifactError(f"{card_path.name} is not the card of a checkpoint ({type(e).__name__} {e})") from e
+    if sha256_of(path) != expected:
+        raise ArtifactError(
+            f"{path.name} is damaged or does not belong to {card_path.name}: its hash is not the card's"
+        )
+    student = build(name, **settings)
+    try:
+        student.load_state_dict(load_tensors(path.read_bytes()))
+    except Exception as e:
+        raise ArtifactError(
+            f"{path.name} does not hold the weights of a '{name}' network: {str(e).splitlines()[0]}"
+        ) from e
+    return Checkpoint(path, student.eval(), card)
+
+
+def require_writable(out: Path) -> None:
+    """Raise DpocketError early when a run could not save its results in `out`."""
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as e:
+        raise DpocketError(f"cannot use {out} for the results: {e.strerror}") from e
