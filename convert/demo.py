@@ -1,0 +1,115 @@
+"""`dpocket demo`: the whole way once, on what ships with the project or on a capture of your own."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+import runtime_py
+from convert.artifact import Artifact
+from convert.student import export_checkpoint, float_student
+from convert.targets import TARGETS
+from runtime_py.captures import open_capture
+from runtime_py.captures.capture import DPCapture
+from runtime_py.files import write_atomic
+from runtime_py.job import parity_samples
+from runtime_py.manifest import with_parity
+from runtime_py.parity.matrix import Parity, run_parity
+from runtime_py.parity.report import Figure, Page, write_html
+from runtime_py.pictures import disparity_png, view_png
+from training.checkpoint import SHIPPED, Checkpoint, load_checkpoint
+
+CAPTURE = Path(runtime_py.__file__).parent / "samples" / "20261122_120000_000_left.pgm"
+"""The capture that ships: training/demo_capture.py rendered it."""
+
+STAGES = 8
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True)
+class DemoResult:
+    """What the demo found: the parity table, and the int8 student against the float student on the capture."""
+
+    capture: str
+    seconds: float
+    parity: Parity
+    int8_mean_px: float
+    int8_max_px: float
+
+    def summary_line(self) -> str:
+        """The demo in one sentence."""
+        return (
+            f"{self.capture}: {self.seconds:.0f} s; int8 against the float student: {self.int8_mean_px:.3f} px on "
+            f"average, {self.int8_max_px:.2f} px at worst (at the capture's width)"
+        )
+
+
+def run_demo(out: Path, capture_path: Path | None, progress: Progress) -> DemoResult:
+    """Read, quantise, export, run everywhere, compare; writes the artifacts and their report into `out`."""
+    start = time.monotonic()
+    progress("read the capture", 0, STAGES)
+    capture = open_capture(capture_path or CAPTURE)
+    checkpoint = load_checkpoint(SHIPPED)
+    stages = iter(range(1, STAGES))
+    made = export_checkpoint(
+        checkpoint, list(TARGETS), "int8", out, progress=lambda what: progress(f"export: {what}", next(stages), STAGES)
+    )
+    paths = [artifact.path for artifact in made]
+    samples = parity_samples(paths, [capture])
+    parity = run_parity(paths, samples, progress=lambda what, done, of: progress(what, STAGES + done, STAGES + of + 1))
+    for artifact in made:
+        rows = [row.to_dict() for row in parity.rows if row.artifact == artifact.path.name]
+        with_parity(artifact.path, {"capture": capture.name, "rows": rows})
+    cells = len(parity.rows)
+    progress("disparity and report", STAGES + cells, STAGES + cells + 1)
+    disparity = runtime_py.load_student(paths[0]).disparity_of(capture)
+    deviation = np.abs(disparity - float_student(checkpoint).disparity_of(capture))
+    result = DemoResult(capture.name, time.monotonic() - start, parity, float(deviation.mean()), float(deviation.max()))
+    _write_results(out, capture, disparity, checkpoint, made, result, len(samples))
+    progress("done", STAGES + cells + 1, STAGES + cells + 1)
+    return result
+
+
+def _write_results(
+    out: Path,
+    capture: DPCapture,
+    disparity: NDArray[np.float32],
+    checkpoint: Checkpoint,
+    made: list[Artifact],
+    result: DemoResult,
+    samples: int,
+) -> None:
+    summary = {
+        "capture": capture.name,
+        "seconds": round(result.seconds, 2),
+        "int8_against_float_px": {"mean": result.int8_mean_px, "max": result.int8_max_px},
+        "rows": [row.to_dict() for row in result.parity.rows],
+    }
+    write_atomic(out / "summary.json", (json.dumps(summary, indent=1) + "\n").encode())
+    picture = disparity_png(disparity, f"{capture.name}, int8 student")
+    write_atomic(out / "disparity.png", picture)
+    height, width = capture.size
+    contract = made[0].contract
+    facts = {
+        "capture": f"{capture.name} ({capture.format}, {width}×{height}, {capture.bit_depth} bit)",
+        "student": f"{checkpoint.name}, int8, {sum(p.numel() for p in checkpoint.student.parameters()):,} parameters",
+        "grid": f"input step {contract.inputs[0].scale:.5f}, disparity step {contract.outputs[0].scale:.4f} px "
+        f"at {contract.working_width} px width",
+        "int8 against float": f"{result.int8_mean_px:.3f} px on average, {result.int8_max_px:.2f} px at worst",
+        "samples": f"{samples}: every tile of the capture, and full-range random inputs",
+        "time": f"{result.seconds:.0f} s",
+    }
+    figures = (
+        Figure("left view, as a person would see it", view_png(capture.left)),
+        Figure("right view", view_png(capture.right)),
+        Figure("disparity of the int8 student", picture),
+    )
+    write_html(
+        Page("dpocket: from a dual-pixel capture to four artifacts", result.parity, facts, figures), out / "report.html"
+    )

@@ -1,0 +1,87 @@
+"""A checkpoint on its way out: its float form behind the common door, and its artifacts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from convert.artifact import Artifact
+from convert.lower import lower
+from convert.meaning import Meaning, contract_of_program
+from convert.targets import export
+from runtime_py.errors import DpocketError
+from runtime_py.student import Student
+from training.calibration import calibrated, store_grid, stored_grid, traced
+from training.checkpoint import Checkpoint
+
+DEFAULT_SIZE = (384, 512)
+"""Height and width of the inputs of an artifact, unless asked otherwise."""
+
+
+def export_checkpoint(
+    checkpoint: Checkpoint,
+    targets: Sequence[str],
+    precision: str,
+    out: Path,
+    size: tuple[int, int] = DEFAULT_SIZE,
+    progress: Callable[[str], None] = lambda _: None,
+) -> list[Artifact]:
+    """Artifacts `student_<precision>.*` of `checkpoint` in `out`, all int8 ones on its one grid.
+
+    A student that was never calibrated is calibrated now, and its grid stored beside its weights (or, where that
+    folder cannot be written, in `out`). Raises DpocketError for a size that the network cannot take and for what
+    `convert.targets.export` refuses.
+    """
+    require_size(checkpoint, size)
+    grid = stored_grid(checkpoint) if precision == "int8" else None
+    if precision == "int8" and grid is None:
+        progress("calibrate")
+        grid = calibrated(checkpoint)
+        store_grid(checkpoint, grid)
+    progress("trace")
+    graph = traced(checkpoint, size)
+    return export(graph, meaning_of(checkpoint, "student"), targets, precision, out, grid, progress)
+
+
+def meaning_of(checkpoint: Checkpoint, name: str) -> Meaning:
+    """What the numbers of `checkpoint` mean."""
+    return Meaning(name, checkpoint.working_width, checkpoint.output_stride, checkpoint.preprocess)
+
+
+def require_size(checkpoint: Checkpoint, size: tuple[int, int]) -> None:
+    """Raise DpocketError for a (height, width) that is no multiple of the network's coarsest cell."""
+    multiple, (height, width) = checkpoint.size_multiple, size
+    if min(size) < multiple or height % multiple or width % multiple:
+        raise DpocketError(
+            f"the student takes heights and widths that are multiples of {multiple}, not {height}x{width}"
+        )
+
+
+class FloatRunner:
+    """The float student in torch, as a runner: what the exported integers are held against."""
+
+    name = "torch"
+    version = torch.__version__
+    input_names = ("left", "right")
+
+    def __init__(self, checkpoint: Checkpoint) -> None:
+        self._module = checkpoint.student
+
+    @torch.no_grad()
+    def run(self, inputs: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+        """float32 NCHW `left` and `right` to `disparity`."""
+        out = self._module(*(torch.from_numpy(inputs[name]) for name in self.input_names))
+        return {"disparity": np.asarray(out.numpy(), np.float32)}
+
+
+def float_student(checkpoint: Checkpoint, size: tuple[int, int] = DEFAULT_SIZE) -> Student:
+    """The float student of `checkpoint` with `.disparity(left, right)`, tiled as its artifacts are."""
+    require_size(checkpoint, size)
+    program = lower(traced(checkpoint, size))
+    contract = contract_of_program(program, meaning_of(checkpoint, checkpoint.name), "NCHW", float_boundary=False)
+    return Student(FloatRunner(checkpoint), contract)

@@ -1,0 +1,47 @@
+"""The .tflite file as a file: what the format asks for beyond what one runtime happens to need."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pytest
+
+from convert.artifact import Artifact
+
+Exports = Mapping[tuple[str, str], Artifact]
+
+
+@pytest.mark.parametrize("precision", ["int8", "fp32", "fp16", "int8-weights"])
+def test_buffers_lie_on_multiples_of_16_bytes(precision: str, exports: Exports) -> None:
+    from ai_edge_litert import schema_py_generated as schema
+
+    data = exports["litert", precision].path.read_bytes()
+    model = schema.Model.GetRootAsModel(data, 0)
+    assert data[4:8] == b"TFL3"
+    filled = [model.Buffers(i) for i in range(model.BuffersLength()) if model.Buffers(i).DataLength()]
+    assert filled
+    for buffer in filled:
+        table = buffer._tab
+        assert table.Vector(table.Offset(4)) % 16 == 0
+
+
+def test_operator_versions_are_those_that_introduced_what_is_used(exports: Exports) -> None:
+    from ai_edge_litert import schema_py_generated as schema
+
+    def versions(precision: str) -> dict[str, int]:
+        data = exports["litert", precision].path.read_bytes()
+        model = schema.Model.GetRootAsModel(data, 0)
+        names = {v: k for k, v in vars(schema.BuiltinOperator).items() if isinstance(v, int)}
+        codes = [model.OperatorCodes(i) for i in range(model.OperatorCodesLength())]
+        found: dict[str, int] = {}
+        for code in codes:
+            name = names[code.BuiltinCode()]
+            found[name] = max(found.get(name, 0), code.Version())
+        return found
+
+    int8 = {"CONV_2D": 3, "DEPTHWISE_CONV_2D": 3, "ADD": 2, "CONCATENATION": 2, "MAX_POOL_2D": 2, "TRANSPOSE_CONV": 4}
+    fp32 = {"CONV_2D": 1, "DEPTHWISE_CONV_2D": 2, "ADD": 1, "CONCATENATION": 1, "MAX_POOL_2D": 1, "TRANSPOSE_CONV": 4}
+    assert versions("int8") == int8
+    assert versions("fp32") == fp32
+    assert versions("fp16") == {**fp32, "DEQUANTIZE": 3}
+    assert versions("int8-weights") == {**fp32, "CONV_2D": 5, "DEPTHWISE_CONV_2D": 6}
