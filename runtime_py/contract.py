@@ -63,7 +63,7 @@ class TensorSpec:
 
 @dataclass(frozen=True)
 class Preprocess:
-    """From a linear view in 0..1 to a network input: `clip(gain * (g - box(g)), ±limit)`, `g = log(x / mean(x) + floor)`.
+    """From a linear view to a network input: `clip(gain * (g - box(g)), ±limit)` of `g = log(x / mean(x) + floor)`.
 
     `box` is the side in pixels of a box mean with mirrored borders (edge sample not repeated), at the working width.
     Taking the local mean away outside the network makes it blind to vignetting and exposure, which differ between the

@@ -30,7 +30,7 @@ class Quant:
 
 @dataclass(frozen=True)
 class Tensor:
-    """A value of the program; `data` is set for constants only. `dtype` is a numpy name ("int8", "int32", "float32")."""
+    """A value of the program; `data` is set for constants only. `dtype` is a numpy name ("int8", "float32")."""
 
     name: str
     shape: tuple[int, ...]

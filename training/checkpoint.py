@@ -14,7 +14,9 @@ from torch import Tensor, nn
 from runtime_py.contract import Preprocess
 from runtime_py.errors import ArtifactError, DpocketError
 from runtime_py.files import sha256_of, write_atomic
+from training.data.rendered import RenderedData
 from training.models import build
+from training.models.pocket import SIZE_MULTIPLE
 
 SHIPPED = Path(__file__).parent / "weights" / "pocket.safetensors"
 """The student that ships with the project."""
@@ -43,6 +45,16 @@ class Checkpoint:
     @property
     def output_stride(self) -> int:
         return int(self.card["recipe"]["output_stride"])
+
+    @property
+    def size_multiple(self) -> int:
+        """Height and width of an input are multiples of this."""
+        return SIZE_MULTIPLE
+
+    @property
+    def data(self) -> RenderedData:
+        """The scenes that the student was trained on."""
+        return RenderedData(**self.card["recipe"]["data"])
 
     @property
     def grid_path(self) -> Path:
@@ -81,7 +93,10 @@ def load_checkpoint(path: Path) -> Checkpoint:
         raise ArtifactError(
             f"{path.name} is damaged or does not belong to {card_path.name}: its hash is not the card's"
         )
-    student = build(name, **settings)
+    try:
+        student = build(name, **settings)
+    except TypeError as e:
+        raise ArtifactError(f"{card_path.name} has settings that the '{name}' network does not take ({e})") from e
     try:
         student.load_state_dict(load_tensors(path.read_bytes()))
     except Exception as e:

@@ -16,7 +16,6 @@ from typing import Any
 
 import torch
 from lightning.fabric import Fabric
-from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
 from runtime_py.errors import DpocketError
@@ -28,7 +27,7 @@ from training.data.rendered import RenderedPool
 from training.data.sample import Sample
 from training.losses import mean_absolute_disparity_error, scene_scaled_l1
 from training.models import build
-from training.recipes.base import Optimisation, Recipe
+from training.recipes.base import Optimisation, Recipe, require_trainable
 
 Progress = Callable[[str, int, int, dict[str, float]], None]
 """(what, done, of, figures): called often, for whoever shows it."""
@@ -124,7 +123,12 @@ class Run:
         """Continue where the folder's last save was; refuses a folder of another recipe."""
         if not self.state_path.exists():
             return
-        state = torch.load(self.state_path, map_location=self.fabric.device, weights_only=True)
+        try:
+            state = torch.load(self.state_path, map_location=self.fabric.device, weights_only=True)
+        except Exception as e:
+            raise DpocketError(
+                f"{self.state_path} is damaged, so this run cannot go on ({type(e).__name__}); choose another --out"
+            ) from e
         if state["recipe"] != json.dumps(self.recipe.to_dict(), sort_keys=True):
             raise DpocketError(
                 f"{self.out} holds a run of another recipe; resume it with its own settings or choose another --out"
@@ -159,6 +163,7 @@ def fit(
     Without `resume` a folder that already holds a run is refused, so that nothing is lost. `cache` is where rendered
     scenes are kept (by default `out`/cache).
     """
+    require_trainable(recipe)
     require_writable(out)
     if (out / "state.pt").exists() and not resume:
         raise DpocketError(f"{out} already holds a run; continue it with --resume or choose another --out")
@@ -178,6 +183,10 @@ def fit(
     last = time.monotonic()
     for batch in batches:
         loss = run.train_step(batch.map(lambda t: t.to(run.fabric.device)))
+        if not math.isfinite(loss):
+            raise DpocketError(
+                f"the loss was {loss} at step {run.step}; lower optimisation.learning_rate (the last save is unharmed)"
+            )
         now = time.monotonic()
         run.seconds, last = run.seconds + now - last, now
         if run.step % SAVE_EVERY == 0 or run.step == steps:
@@ -206,19 +215,12 @@ def validation_batch(recipe: Recipe, cache: Path) -> Sample:
 @torch.no_grad()
 def validate(run: Run, sample: Sample) -> float:
     """Mean absolute disparity error (px) of the averaged weights on held-out scenes."""
+    student = build(run.recipe.model, **run.recipe.model_settings).to(run.fabric.device).eval()
+    student.load_state_dict(run.average)
     device = run.fabric.device
-    weights = _prefixed(run.model, run.average)
     pairs = zip(torch.split(sample.left, 16), torch.split(sample.right, 16), strict=True)
-    outputs = [
-        torch.func.functional_call(run.model, weights, (left.to(device), right.to(device))) for left, right in pairs
-    ]
+    outputs = [student(left.to(device), right.to(device)) for left, right in pairs]
     return mean_absolute_disparity_error(torch.cat(outputs).cpu(), sample.disparity)
-
-
-def _prefixed(model: nn.Module, weights: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Averaged weights under the parameter names of Fabric's wrapper."""
-    inner = {name.rsplit("module.", 1)[-1]: name for name, _ in model.named_parameters()}
-    return {inner[name]: value for name, value in weights.items()}
 
 
 def source_commit() -> str:

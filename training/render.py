@@ -8,6 +8,7 @@ out-of-focus edge through where the aperture sees past it.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -16,9 +17,9 @@ from torch import Tensor
 from training.optics import Aperture, splat_kernels
 from training.scenes import Scene
 
-BACK_PLANES, FRONT_PLANES = 5, 3
-"""Nodes of disparity in the back layer and in objects; scenes keep a layer's range so small (3 px behind, 1 px in
-front) that neighbouring nodes differ by well under 1 px."""
+BACK_PLANES, FRONT_PLANES, NODE_STEP = 5, 3, 0.75
+"""Nodes of disparity in the back layer and in objects, at least; a layer of a wide range gets one every `NODE_STEP` px,
+so that the two kernels which a pixel is shared between always look alike."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,8 @@ def _blur_layer(scene: Scene, index: int, lens: Aperture, shift: Tensor | None) 
     low = disparity.amin((1, 2))
     # A flat layer keeps a small span, so that only its first node takes part.
     span = torch.clamp(disparity.amax((1, 2)) - low, min=0.05)
-    planes = BACK_PLANES if index == 0 else FRONT_PLANES
+    fewest = BACK_PLANES if index == 0 else FRONT_PLANES
+    planes = max(fewest, math.ceil(float(span.max()) / NODE_STEP) + 1)
     nodes = low[:, None] + span[:, None] * torch.linspace(0.0, 1.0, planes, device=disparity.device)
     step = (span / (planes - 1))[:, None, None, None]
     share = torch.clamp(1.0 - (disparity[:, None] - nodes[..., None, None]).abs() / step, min=0.0)

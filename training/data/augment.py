@@ -25,13 +25,19 @@ class Augmentation:
 
 def flip_along_axis(sample: Sample) -> Sample:
     """Mirror along the DP axis: each mirrored view is what the *other* half aperture would have seen."""
-    mirrored = sample.map(lambda t: t.flip(-1))
+    mirrored = sample.map(lambda t: t.flip(_dp_dimension(sample)))
     return replace(mirrored, left=mirrored.right, right=mirrored.left)
 
 
 def flip_across_axis(sample: Sample) -> Sample:
     """Mirror across the DP axis: the views keep their roles."""
-    return sample.map(lambda t: t.flip(-2))
+    across = -3 - _dp_dimension(sample)
+    return sample.map(lambda t: t.flip(across))
+
+
+def _dp_dimension(sample: Sample) -> int:
+    """The dimension of (B, 1, H, W) along which the two views are displaced."""
+    return {"horizontal": -1, "vertical": -2}[sample.dp_axis]
 
 
 def resize(sample: Sample, scale: float) -> Sample:

@@ -7,12 +7,14 @@ import json
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
+from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from runtime_py.files import write_atomic
 from training.data.sample import Sample
 from training.optics import PSF_FAMILIES, Aperture, aperture
 from training.render import render_pair
@@ -64,39 +66,54 @@ def _render_many(data: RenderedData, indices: list[int]) -> list[tuple[NDArray[n
 
 
 class RenderedPool:
-    """All samples of a `RenderedData`, rendered once into a memory-mapped cache."""
+    """All samples of a `RenderedData`, rendered once: into a memory-mapped file in `cache`, or into memory without."""
 
-    def __init__(self, data: RenderedData, cache: Path) -> None:
+    def __init__(self, data: RenderedData, cache: Path | None) -> None:
         self.data = data
-        self.path = cache / f"rendered-{data.identity()}.npy"
-        self.pixels: NDArray[np.float16] | None = None
+        self.path = None if cache is None else cache / f"rendered-{data.identity()}.npy"
+        self._pixels: NDArray[np.float16] | None = None
+
+    @property
+    def pixels(self) -> NDArray[np.float16]:
+        """(count, 3, size, size): left, right, disparity."""
+        if self._pixels is None:
+            self.prepare()
+        if self._pixels is None:
+            raise RuntimeError("prepare() opens the pixels")
+        return self._pixels
 
     def prepare(self, workers: int = 2, progress: Callable[[int, int], None] | None = None) -> None:
         """Render what is not in the cache; a run that was stopped goes on where it was."""
+        if self.path is None:
+            rendered = _render_many(self.data, list(range(self.data.count)))
+            self._pixels = np.stack([np.stack(planes) for planes in rendered])
+            return
         shape = (self.data.count, 3, self.data.size, self.data.size)
         done_file = self.path.with_suffix(".done")
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        fresh = not self.path.exists()
-        done = 0 if fresh or not done_file.exists() else int(done_file.read_text())
-        self.pixels = np.lib.format.open_memmap(self.path, "w+" if fresh else "r+", np.float16, shape)
+        fresh = not (self.path.exists() and done_file.exists())
+        done = 0 if fresh else int(done_file.read_text())
+        self._pixels = np.lib.format.open_memmap(self.path, "w+" if fresh else "r+", np.float16, shape)
         chunks = [list(range(i, min(i + 32, self.data.count))) for i in range(done, self.data.count, 32)]
         if not chunks:
             return
-        with ProcessPoolExecutor(workers) as pool:
+        with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
             for chunk, rendered in zip(chunks, pool.map(_render_many, [self.data] * len(chunks), chunks), strict=True):
                 for index, planes in zip(chunk, rendered, strict=True):
-                    self.pixels[index] = np.stack(planes)
-                done_file.write_text(str(chunk[-1] + 1))
+                    self._pixels[index] = np.stack(planes)
+                write_atomic(done_file, str(chunk[-1] + 1).encode())
                 if progress:
                     progress(chunk[-1] + 1, self.data.count)
 
     def batch(self, size: int, generator: torch.Generator) -> Sample:
         """`size` samples drawn with replacement."""
-        if self.pixels is None:
-            self.prepare()
-        pixels = self.pixels
-        assert pixels is not None  # prepare() has opened it
-        indices = torch.randint(self.data.count, (size,), generator=generator).tolist()
-        planes = torch.from_numpy(np.stack([pixels[i] for i in indices]).astype(np.float32))
+        return self._samples(torch.randint(self.data.count, (size,), generator=generator).tolist())
+
+    def every(self) -> Sample:
+        """All samples in order."""
+        return self._samples(list(range(self.data.count)))
+
+    def _samples(self, indices: list[int]) -> Sample:
+        planes = torch.from_numpy(np.stack([self.pixels[i] for i in indices]).astype(np.float32))
         disparity = planes[:, 2:3]
         return Sample(planes[:, 0:1], planes[:, 1:2], disparity, torch.ones_like(disparity))

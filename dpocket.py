@@ -1,0 +1,219 @@
+"""dpocket: dual-pixel depth on phones, from a capture to artifacts that are known to compute the same thing.
+
+The front door: the command line, and the few names that users import.
+
+    import dpocket
+    student = dpocket.load("student_int8.tflite", runtime="reference", dialect="xnnpack")
+    disparity = student.disparity(left, right)  # two linear H×W views in 0..1 -> signed px, H×W float32
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+
+from runtime_py.errors import DpocketError
+from runtime_py.progress import progress_bar
+
+if TYPE_CHECKING:
+    from runtime_py.student import Student
+
+__all__ = ["load", "main"]
+
+CONSOLE = Console()
+app = typer.Typer(
+    help="Dual-pixel depth on phones. Every command takes --debug for a traceback.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+
+def load(path: str | Path, runtime: str = "reference", dialect: str | None = None) -> Student:
+    """A student's artifact, or a checkpoint in torch: `.contract`, `.run({name: array})`, `.disparity(left, right)`.
+
+    runtime: "reference" (this project's interpreter) or "vendor" (the runtime that the artifact is made for);
+    dialect: "xnnpack" (the default) or "litert-reference" where a runtime has both. Raises DpocketError with what was
+    found and what to do.
+    """
+    if Path(path).suffix == ".safetensors" or (Path(path).is_dir() and Path(path).suffix != ".mlpackage"):
+        from convert.student import float_student
+        from training.checkpoint import load_checkpoint
+
+        return float_student(load_checkpoint(Path(path)))
+    from runtime_py import load_student
+
+    return load_student(path, runtime, dialect)
+
+
+CaptureArgument = Annotated[Path, typer.Argument(help="A view of a dual-pixel capture, or a folder with one.")]
+ArtifactArgument = Annotated[Path, typer.Argument(help="A .tflite, .pte, .onnx or .mlpackage made by dpocket export.")]
+Out = Annotated[Path, typer.Option("--out", help="Folder for the results.")]
+Json = Annotated[Path | None, typer.Option("--json", help="Write the figures to this file.")]
+
+
+@app.command()
+def demo(
+    out: Out = Path("build/demo"),
+    capture: Annotated[Path | None, typer.Option(help="A capture of your own instead of the rendered one.")] = None,
+) -> None:
+    """The main job, end to end: capture, student, one integer grid, four artifacts, every runtime, one table."""
+    from convert.demo import run_demo
+    from runtime_py.parity.report import table
+
+    with progress_bar() as bar:
+        result = run_demo(out, capture, lambda what, done, of: bar.report("demo", what, done, of))
+    CONSOLE.print(table(result.parity))
+    CONSOLE.print(result.summary_line())
+    for name in ("disparity.png", "report.html", "summary.json"):
+        CONSOLE.print(f"  {out / name}", highlight=False)
+    if not result.parity.within_budget:
+        raise typer.Exit(1)
+
+
+@app.command()
+def doctor() -> None:
+    """Versions, what works on this machine, what does not and why."""
+    from runtime_py.doctor import checks, table
+
+    CONSOLE.print(table(checks()))
+
+
+@app.command()
+def captures(path: CaptureArgument) -> None:
+    """What this capture is, its geometry and range, and what its lint finds."""
+    from runtime_py.captures import open_capture
+    from runtime_py.captures.describe import describe, table
+    from runtime_py.captures.lint import findings
+
+    capture = open_capture(path)
+    CONSOLE.print(table(describe(capture), findings(capture)))
+
+
+@app.command()
+def train(
+    recipe: Annotated[str, typer.Argument(help="The name of a recipe in training/recipes.")],
+    out: Annotated[Path | None, typer.Option("--out", help="Folder of the run (default runs/RECIPE).")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Continue the run in the folder.")] = False,
+    settings: Annotated[list[str] | None, typer.Option("--set", help="name=value, over the recipe's.")] = None,
+) -> None:
+    """Train a student by a recipe, then calibrate its integer grid."""
+    from convert.commands import train_and_calibrate
+    from training.recipes import recipe as recipe_named
+
+    chosen = recipe_named(recipe, settings)
+    with progress_bar() as bar:
+
+        def show(what: str, done: int, of: int, figures: dict[str, float]) -> None:
+            told = "  ".join(f"{name} {value:.4f}" for name, value in figures.items())
+            bar.report(what, f"{what}  {told}".strip(), done, of)
+
+        path = train_and_calibrate(chosen, out or Path("runs") / recipe, resume, show)
+    CONSOLE.print(f"student: {path}", highlight=False)
+
+
+@app.command()
+def export(
+    checkpoint: Annotated[Path, typer.Argument(help="A checkpoint: .safetensors with its .json card.")],
+    target: Annotated[str, typer.Option(help="Comma-separated targets.")] = "litert,executorch,coreml,onnx",
+    precision: Annotated[str, typer.Option(help="fp32, fp16, int8 or int8-weights.")] = "int8",
+    size: Annotated[str, typer.Option(help="Height and width of the input, HxW.")] = "384x512",
+    out: Out = Path("build/export"),
+) -> None:
+    """Export a checkpoint to artifacts with their contracts and manifests, all on one integer grid."""
+    from convert.commands import parse_size
+    from convert.student import export_checkpoint
+    from training.checkpoint import load_checkpoint
+
+    targets = [name.strip() for name in target.split(",") if name.strip()]
+    with progress_bar() as bar:
+        steps = iter(range(len(targets) + 3))
+        made = export_checkpoint(
+            load_checkpoint(checkpoint),
+            targets,
+            precision,
+            out,
+            parse_size(size),
+            lambda what: bar.report("export", what, next(steps), len(targets) + 2),
+        )
+    for artifact in made:
+        CONSOLE.print(f"{artifact.path}  {artifact.manifest.bytes / 1024:.0f} KiB", highlight=False)
+
+
+@app.command()
+def run(
+    artifact: ArtifactArgument,
+    capture: CaptureArgument,
+    runtime: Annotated[str, typer.Option(help="reference or vendor.")] = "reference",
+    dialect: Annotated[str | None, typer.Option(help="xnnpack or litert-reference.")] = None,
+    out: Out = Path("build/run"),
+) -> None:
+    """Disparity of a capture: disparity.pfm (px, float32) and disparity.png."""
+    from runtime_py.captures import open_capture
+    from runtime_py.job import disparity_to_folder
+
+    student = load(artifact, runtime, dialect)
+    CONSOLE.print(disparity_to_folder(student, open_capture(capture), out), highlight=False)
+
+
+@app.command()
+def parity(
+    artifacts: Annotated[list[Path], typer.Argument(help="Artifacts of one student; one of them a .tflite.")],
+    captures: Annotated[Path, typer.Option("--captures", help="A capture, or a folder of captures.")],
+    budget: Annotated[Path | None, typer.Option(help="Limits per runtime, JSON.")] = None,
+    json: Json = None,
+    html: Annotated[Path | None, typer.Option("--html", help="Write the report to this file.")] = None,
+) -> None:
+    """Compare artifacts in every runtime of this machine: exit 0 within budget, 1 outside."""
+    from runtime_py.job import parity_on_captures
+    from runtime_py.parity.report import table
+
+    with progress_bar() as bar:
+        found = parity_on_captures(
+            artifacts, captures, budget, json, html, lambda what, done, of: bar.report("parity", what, done, of)
+        )
+    CONSOLE.print(table(found))
+    if not found.within_budget:
+        raise typer.Exit(1)
+
+
+@app.command(name="eval")
+def evaluate_command(
+    student: Annotated[Path, typer.Argument(metavar="ARTIFACT|CHECKPOINT", help="What to score.")],
+    dataset: Annotated[str, typer.Option(help="cmu, dp119 or google.")],
+    root: Annotated[Path, typer.Option(help="The folder that holds the dataset.")],
+    json: Json = None,
+) -> None:
+    """Score on real captures with truth: AI(1), AI(2), 1-|rank correlation|, mean and worst scene."""
+    from runtime_py.evaluate import evaluate
+    from runtime_py.evaluate_table import table
+    from runtime_py.files import write_atomic
+
+    loaded = load(student)
+    with progress_bar() as bar:
+        result = evaluate(loaded.disparity, dataset, root, lambda done, of, name: bar.report("eval", name, done, of))
+    CONSOLE.print(table(result, f"{student.name} on {dataset}"))
+    if json is not None:
+        write_atomic(json, (result.to_json() + "\n").encode())
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """The console script: exit code 0, 1 (parity outside its budget) or 2 (what to mend is said in one sentence)."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    debug = "--debug" in given
+    try:
+        app(args=[a for a in given if a != "--debug"], prog_name="dpocket")
+    except DpocketError as e:
+        if debug:
+            raise
+        Console(stderr=True).print(f"dpocket: {e}", style="red", highlight=False, markup=False)
+        sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()

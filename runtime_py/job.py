@@ -1,0 +1,102 @@
+"""The jobs behind `dpocket run` and `dpocket parity`: from files to files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from runtime_py.captures import open_capture
+from runtime_py.captures.capture import DPCapture
+from runtime_py.errors import CaptureError, ContractError, DpocketError
+from runtime_py.files import write_atomic
+from runtime_py.manifest import contract_of
+from runtime_py.parity.budget import load_budget
+from runtime_py.parity.matrix import Parity, run_parity
+from runtime_py.parity.samples import Sample, capture_samples, random_samples
+from runtime_py.student import Student
+
+Progress = Callable[[str, int, int], None]
+
+RANDOM_SAMPLES = 2
+"""Full-range random inputs that join the tiles of the captures in every parity run."""
+
+
+def disparity_to_folder(student: Student, capture: DPCapture, out: Path) -> str:
+    """Write `disparity.pfm` (float32 px, stored orientation) and `disparity.png`; returns a line for the terminal."""
+    import cv2
+
+    from runtime_py.pictures import disparity_png
+
+    disparity = student.disparity_of(capture)
+    encoded, data = cv2.imencode(".pfm", disparity)
+    if not encoded:
+        raise DpocketError("this OpenCV build cannot write PFM files; install opencv-python-headless")
+    write_atomic(out / "disparity.pfm", bytes(data))
+    write_atomic(out / "disparity.png", disparity_png(disparity, capture.name))
+    low, high = float(disparity.min()), float(disparity.max())
+    height, width = disparity.shape
+    return (
+        f"{capture.name}: {width}×{height}, disparity {low:+.2f} to {high:+.2f} px; {out}/disparity.pfm, disparity.png"
+    )
+
+
+def find_captures(path: Path) -> list[DPCapture]:
+    """The capture at `path`, or every capture in the folder. Raises CaptureError when there is none."""
+    path = Path(path)
+    if not path.is_dir():
+        return [open_capture(path)]
+    found: dict[str, DPCapture] = {}
+    problems: list[str] = []
+    for file in sorted(p for p in path.rglob("*") if p.is_file()):
+        if file.stem.lower().endswith(("left", "leftpd_center", "_l")) or file.stem.lower() == "l":
+            try:
+                capture = open_capture(file)
+            except CaptureError as e:
+                problems.append(str(e))
+            else:
+                found[str(file)] = capture
+    if not found:
+        detail = f" ({problems[0]})" if problems else ""
+        raise CaptureError(f"no dual-pixel capture could be read in {path}{detail}")
+    return list(found.values())
+
+
+def parity_samples(artifacts: Sequence[Path], captures: Sequence[DPCapture]) -> list[Sample]:
+    """Tiles of `captures` and full-range random inputs for artifacts of one student.
+
+    Raises ContractError when the artifacts' contracts are of different sizes or preprocessing.
+    """
+    contracts = [contract_of(Path(path)) for path in artifacts]
+    anchor = next((c for c in contracts if c.inputs[0].dtype == "int8"), contracts[0])
+    for path, contract in zip(artifacts, contracts, strict=True):
+        if contract.inputs[0].plane() != anchor.inputs[0].plane() or contract.preprocess != anchor.preprocess:
+            raise ContractError(f"{Path(path).name} has another input size or preprocessing than the other artifacts")
+    samples = [sample for capture in captures for sample in capture_samples(anchor, capture)]
+    return samples + random_samples(anchor, RANDOM_SAMPLES)
+
+
+def parity_on_captures(
+    artifacts: Sequence[Path],
+    captures: Path,
+    budget: Path | None = None,
+    json_file: Path | None = None,
+    html_file: Path | None = None,
+    progress: Progress | None = None,
+) -> Parity:
+    """`dpocket parity`: run, compare, and write the figures and the page that were asked for."""
+    import json
+
+    from runtime_py.parity.report import Page, write_html
+
+    limits = load_budget(budget)
+    opened = find_captures(captures)
+    samples = parity_samples(artifacts, opened)
+    found = run_parity(artifacts, samples, limits, progress)
+    if json_file is not None:
+        rows = [row.to_dict() for row in found.rows]
+        summary = {"captures": [c.name for c in opened], "samples": len(samples), "rows": rows}
+        write_atomic(json_file, (json.dumps(summary, indent=1) + "\n").encode())
+    if html_file is not None:
+        facts = {"captures": ", ".join(c.name for c in opened), "samples": str(len(samples))}
+        write_html(Page("Parity on real captures", found, facts), html_file)
+    return found

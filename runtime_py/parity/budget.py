@@ -1,0 +1,51 @@
+"""`Budget`: how far a runtime may be from the reference, in integers and in pixels of disparity."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from runtime_py.errors import DpocketError
+
+
+@dataclass(frozen=True)
+class Limit:
+    """At most so many differing integers per million, and at most so many pixels of deviation anywhere."""
+
+    differing_per_million: float
+    max_disparity_px: float
+
+
+DEFAULT_BUDGET: Mapping[str, Limit] = MappingProxyType(
+    {
+        "litert": Limit(0.0, 0.0),
+        "reference": Limit(0.0, 0.0),
+        "executorch": Limit(0.0, 0.0),
+        "onnxruntime": Limit(10_000.0, 0.25),
+        "coreml": Limit(1_000.0, 0.25),
+    }
+)
+"""By runtime. The first three run the same integer arithmetic, so nothing less than equality is in order."""
+
+
+def load_budget(path: Path | None) -> Mapping[str, Limit]:
+    """The budget of a JSON file ({runtime: {"differing_per_million": n, "max_disparity_px": x}}) over the default.
+
+    Raises DpocketError for an unreadable file or an unknown name.
+    """
+    if path is None:
+        return DEFAULT_BUDGET
+    try:
+        raw: dict[str, Any] = json.loads(Path(path).read_text())
+        limits = {name: Limit(**values) for name, values in raw.items()}
+    except (OSError, ValueError, TypeError, AttributeError) as e:
+        example = '{"onnxruntime": {"differing_per_million": 100, "max_disparity_px": 0.1}}'
+        raise DpocketError(f"{path} is not a parity budget ({e}); it should look like {example}") from e
+    unknown = sorted(set(limits) - set(DEFAULT_BUDGET))
+    if unknown:
+        raise DpocketError(f"{path} names the runtime '{unknown[0]}'; known are: {', '.join(DEFAULT_BUDGET)}")
+    return MappingProxyType({**DEFAULT_BUDGET, **limits})
