@@ -145,7 +145,12 @@ class Run:
         loss = scene_scaled_l1(self.model(sample.left, sample.right), sample.disparity, sample.valid)
         self.optimiser.zero_grad(set_to_none=True)
         self.fabric.backward(loss)
-        self.fabric.clip_gradients(self.model, self.optimiser, max_norm=settings.clip)
+        norm = self.fabric.clip_gradients(self.model, self.optimiser, max_norm=settings.clip, error_if_nonfinite=False)
+        if norm is None or not bool(torch.isfinite(norm)):
+            raise DpocketError(
+                f"training diverged at step {self.step}: loss {float(loss):.3g}, gradient {norm}; what was saved last is "
+                "unharmed, lower optimisation.learning_rate"
+            )
         self.optimiser.step()
         decay = min(settings.ema, (1 + self.step) / (10 + self.step))
         with torch.no_grad():
@@ -176,6 +181,8 @@ def fit(
     if resume:
         run.restore()
     steps = recipe.optimisation.steps
+    # More threads than free cores make both processes wait for each other: ten times slower on two cores.
+    torch.set_num_threads(max(1, (os.cpu_count() or 2) - data_workers()))
     batches = DataLoader(
         TrainingBatches(pool, recipe), batch_size=None, sampler=range(run.step, steps), num_workers=data_workers()
     )
@@ -183,10 +190,6 @@ def fit(
     last = time.monotonic()
     for batch in batches:
         loss = run.train_step(batch.map(lambda t: t.to(run.fabric.device)))
-        if not math.isfinite(loss):
-            raise DpocketError(
-                f"the loss was {loss} at step {run.step}; lower optimisation.learning_rate (the last save is unharmed)"
-            )
         now = time.monotonic()
         run.seconds, last = run.seconds + now - last, now
         if run.step % SAVE_EVERY == 0 or run.step == steps:

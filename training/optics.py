@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 APERTURE_SAMPLES = 33
-"""Samples across the aperture: 855 inside the disc, under 1 px apart up to a circle of confusion of 33 px."""
+"""Samples across the aperture: 861 inside the disc, under 1 px apart up to a circle of confusion of 33 px."""
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from runtime_py.contract import Preprocess
 from runtime_py.errors import DpocketError
 from training.data.augment import Augmentation
 from training.data.rendered import RenderedData
+from training.models.pocket import SIZE_MULTIPLE
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,25 @@ class Recipe:
 
     def to_dict(self) -> dict[str, Any]:
         return dataclasses.asdict(self)
+
+
+def require_trainable(recipe: Recipe) -> None:
+    """Raise DpocketError for settings with which no training could run, before anything is rendered."""
+    size, crop, box = recipe.data.size, recipe.optimisation.crop, recipe.preprocess.box
+    counts = {
+        "data.count": recipe.data.count,
+        "optimisation.steps": recipe.optimisation.steps,
+        "optimisation.batch": recipe.optimisation.batch,
+    }
+    for name, count in counts.items():
+        if count < 1:
+            raise DpocketError(f"'{name}' is {count}; it must be 1 at least")
+    if crop % SIZE_MULTIPLE or not 0 < crop <= size:
+        raise DpocketError(
+            f"'optimisation.crop' is {crop}; it must be a multiple of {SIZE_MULTIPLE} up to 'data.size', which is {size}"
+        )
+    if box % 2 == 0 or not 0 < box < 2 * crop:
+        raise DpocketError(f"'preprocess.box' is {box}; it must be odd and less than twice the crop of {crop}")
 
 
 def override(recipe: Recipe, settings: list[str]) -> Recipe:
