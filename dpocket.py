@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 from rich.console import Console
@@ -25,6 +25,14 @@ if TYPE_CHECKING:
 __all__ = ["load", "main"]
 
 CONSOLE = Console()
+
+EXTRAS = {
+    **dict.fromkeys(("torch", "safetensors"), "train,convert"),
+    **dict.fromkeys(("lightning", "tensorboard"), "train"),
+    **dict.fromkeys(("executorch", "torchao", "coremltools", "onnx", "flatbuffers", "ai_edge_litert"), "convert"),
+}
+"""The extra that installs a package which a command may find missing."""
+
 app = typer.Typer(
     help="Dual-pixel depth on phones. Every command takes --debug for a traceback.",
     no_args_is_help=True,
@@ -211,8 +219,17 @@ def main(arguments: list[str] | None = None) -> None:
     except DpocketError as e:
         if debug:
             raise
-        Console(stderr=True).print(f"dpocket: {e}", style="red", highlight=False, markup=False)
-        sys.exit(2)
+        _refuse(str(e))
+    except ModuleNotFoundError as e:
+        package = (e.name or "").split(".")[0]
+        if debug or package not in EXTRAS:
+            raise
+        _refuse(f"this command needs {package}, which is not installed: pip install 'dpocket[{EXTRAS[package]}]'")
+
+
+def _refuse(sentence: str) -> NoReturn:
+    Console(stderr=True).print(f"dpocket: {sentence}", style="red", highlight=False, markup=False)
+    sys.exit(2)
 
 
 if __name__ == "__main__":

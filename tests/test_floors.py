@@ -52,6 +52,13 @@ def test_importing_the_reference_runtime_loads_nothing_heavy() -> None:
     assert done.stdout.strip() == "[]", done.stderr
 
 
+def test_a_command_that_needs_torch_says_what_to_install() -> None:
+    done = run_without_torch("import dpocket\ndpocket.main(['export', 'x.safetensors'])\n")
+    assert done.returncode == 2
+    assert "pip install 'dpocket[train,convert]'" in " ".join(done.stderr.split())
+    assert "Traceback" not in done.stderr
+
+
 def test_the_front_door_opens_without_torch() -> None:
     done = run_without_torch(
         "import dpocket\ntry:\n    dpocket.main(['--help'])\nexcept SystemExit as e:\n    assert not e.code\n"

@@ -148,8 +148,8 @@ class Run:
         norm = self.fabric.clip_gradients(self.model, self.optimiser, max_norm=settings.clip, error_if_nonfinite=False)
         if norm is None or not bool(torch.isfinite(norm)):
             raise DpocketError(
-                f"training diverged at step {self.step}: loss {float(loss):.3g}, gradient {norm}; what was saved last is "
-                "unharmed, lower optimisation.learning_rate"
+                f"training diverged at step {self.step} (loss {float(loss.detach()):.3g}, gradient not finite); "
+                "what was saved last is unharmed, lower optimisation.learning_rate"
             )
         self.optimiser.step()
         decay = min(settings.ema, (1 + self.step) / (10 + self.step))

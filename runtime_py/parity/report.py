@@ -71,11 +71,11 @@ def table(parity: Parity) -> Table:
     from rich.markup import escape
     from rich.table import Table
 
-    drawn = Table(title="Parity", caption_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    drawn = Table(title="Parity", caption_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False)
     drawn.add_column("artifact", overflow="fold", min_width=12)
     for heading in ("runtime", "dialect"):
         drawn.add_column(heading, no_wrap=True)
-    for heading in ("KiB", "ms", "differing\nintegers", "largest\npx"):
+    for heading in ("KiB", "ms", "differ", "max px"):
         drawn.add_column(heading, justify="right", no_wrap=True)
     drawn.add_column("status", no_wrap=True)
     for row in parity.rows:

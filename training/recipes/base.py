@@ -60,7 +60,8 @@ def require_trainable(recipe: Recipe) -> None:
             raise DpocketError(f"'{name}' is {count}; it must be 1 at least")
     if crop % SIZE_MULTIPLE or not 0 < crop <= size:
         raise DpocketError(
-            f"'optimisation.crop' is {crop}; it must be a multiple of {SIZE_MULTIPLE} up to 'data.size', which is {size}"
+            f"'optimisation.crop' is {crop}; it must be a multiple of {SIZE_MULTIPLE} "
+            f"up to 'data.size', which is {size}"
         )
     if box % 2 == 0 or not 0 < box < 2 * crop:
         raise DpocketError(f"'preprocess.box' is {box}; it must be odd and less than twice the crop of {crop}")
