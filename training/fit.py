@@ -211,7 +211,7 @@ def validation_batch(recipe: Recipe, cache: Path) -> Sample:
         replace(recipe.data, count=VALIDATION_SCENES, seed=recipe.data.seed + VALIDATION_SEED_OFFSET), cache
     )
     pool.prepare()
-    sample = pool.batch(VALIDATION_SCENES, torch.Generator().manual_seed(0))
+    sample = pool.every()
     return prepared(cropped(sample, 0, 0, recipe), recipe)
 
 

@@ -16,10 +16,19 @@ def scene_scaled_l1(prediction: Tensor, sample_disparity: Tensor, valid: Tensor)
     """
     stride = sample_disparity.shape[-1] // prediction.shape[-1]
     weight = F.avg_pool2d(valid, stride)
-    target = F.avg_pool2d(sample_disparity * valid, stride) / torch.clamp(weight, min=1e-6)
-    spread = sample_disparity.std(dim=(1, 2, 3), keepdim=True)
+    trusted = torch.where(valid > 0, sample_disparity, 0.0)  # truth may be NaN where it is not valid
+    target = F.avg_pool2d(trusted * valid, stride) / torch.clamp(weight, min=1e-6)
+    spread = _spread(trusted, valid)
     error = (prediction - target).abs() * weight / (spread + 0.5)
     return error.sum() / torch.clamp(weight.sum(), min=1.0)
+
+
+def _spread(disparity: Tensor, valid: Tensor) -> Tensor:
+    """Weighted sample deviation (divided by n - 1) per sample, (B, 1, 1, 1)."""
+    total = torch.clamp(valid.sum((1, 2, 3), keepdim=True), min=1.0)
+    mean = (disparity * valid).sum((1, 2, 3), keepdim=True) / total
+    squares = ((disparity - mean) ** 2 * valid).sum((1, 2, 3), keepdim=True)
+    return torch.sqrt(squares / torch.clamp(total - 1.0, min=1.0))
 
 
 def mean_absolute_disparity_error(prediction: Tensor, disparity: Tensor) -> float:

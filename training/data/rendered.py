@@ -22,6 +22,11 @@ from training.scenes import random_scene
 
 MARGIN = 24
 
+RENDERER = tuple(
+    Path(__file__).parents[1] / name for name in ("optics.py", "scenes.py", "render.py", "data/rendered.py")
+)
+"""Files whose change makes a cache of rendered scenes stale."""
+
 
 @dataclass(frozen=True)
 class RenderedData:
@@ -35,8 +40,11 @@ class RenderedData:
     """Largest vertical shift of one view against the other, px; half of the scenes have one."""
 
     def identity(self) -> str:
-        """A short hash of these settings, for the name of a cache."""
-        return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()[:12]
+        """A short hash of these settings and of the renderer's source, for the name of a cache."""
+        digest = hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode())
+        for source in RENDERER:
+            digest.update(source.read_bytes())
+        return digest.hexdigest()[:12]
 
 
 def random_aperture(generator: torch.Generator) -> Aperture:
@@ -61,8 +69,12 @@ def render_sample(data: RenderedData, index: int) -> tuple[NDArray[np.float16], 
 
 
 def _render_many(data: RenderedData, indices: list[int]) -> list[tuple[NDArray[np.float16], ...]]:
-    torch.set_num_threads(1)
-    return [render_sample(data, index) for index in indices]
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # sums in another order would give other last bits
+    try:
+        return [render_sample(data, index) for index in indices]
+    finally:
+        torch.set_num_threads(threads)
 
 
 class RenderedPool:

@@ -1,0 +1,84 @@
+"""The jobs behind `dpocket run` and `dpocket parity`, on artifacts of the shipped student."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+import dpocket
+from convert.student import export_checkpoint
+from runtime_py.captures import open_capture
+from runtime_py.captures.capture import DPCapture
+from runtime_py.errors import CaptureError, ContractError, DpocketError
+from runtime_py.job import disparity_to_folder, find_captures, parity_on_captures, parity_samples
+from training.checkpoint import SHIPPED, load_checkpoint
+
+SIZE = (96, 128)
+
+
+@pytest.fixture(scope="module")
+def artifacts(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    out = tmp_path_factory.mktemp("artifacts")
+    made = export_checkpoint(load_checkpoint(SHIPPED), ["litert", "onnx"], "int8", out, SIZE)
+    return [artifact.path for artifact in made]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two small plain captures of shifted noise."""
+    out = tmp_path_factory.mktemp("captures")
+    rng = np.random.default_rng(5)
+    for name in ("one", "two"):
+        noise = cv2.GaussianBlur(rng.uniform(0, 60000, (120, 162)), (0, 0), 1.5).astype(np.uint16)
+        cv2.imwrite(str(out / f"{name}_left.png"), noise[:, 2:])
+        cv2.imwrite(str(out / f"{name}_right.png"), noise[:, :-2])
+    return out
+
+
+def test_the_disparity_file_holds_what_the_student_said(artifacts: list[Path], folder: Path, tmp_path: Path) -> None:
+    student, capture = dpocket.load(artifacts[0], "vendor"), open_capture(folder / "one_left.png")
+    disparity_to_folder(student, capture, tmp_path)
+    stored = cv2.imread(str(tmp_path / "disparity.pfm"), cv2.IMREAD_UNCHANGED)
+    np.testing.assert_array_equal(stored, student.disparity_of(capture))
+    assert cv2.imread(str(tmp_path / "disparity.png")) is not None
+
+
+def test_a_folder_gives_all_its_captures(folder: Path) -> None:
+    assert [c.name for c in find_captures(folder)] == ["one", "two"]
+
+
+def test_an_empty_folder_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(CaptureError, match="no dual-pixel capture"):
+        find_captures(tmp_path)
+
+
+def test_parity_writes_figures_and_page_and_finds_equality(artifacts: list[Path], folder: Path, tmp_path: Path) -> None:
+    found = parity_on_captures(artifacts, folder, None, tmp_path / "p.json", tmp_path / "p.html")
+    assert found.within_budget
+    rows = json.loads((tmp_path / "p.json").read_text())["rows"]
+    assert [r["differing_integers"] for r in rows if r["runtime"] in ("reference", "litert")] == [0, 0, 0, 0]
+    assert "student_int8.onnx" in (tmp_path / "p.html").read_text()
+
+
+def test_parity_is_over_when_the_budget_is_nothing(artifacts: list[Path], folder: Path, tmp_path: Path) -> None:
+    budget = tmp_path / "b.json"
+    budget.write_text('{"onnxruntime": {"differing_per_million": -1, "max_disparity_px": 0}}')
+    found = parity_on_captures(artifacts, folder, budget)
+    assert not found.within_budget
+    assert [r.status for r in found.rows if r.runtime == "onnxruntime"] == ["over"]
+
+
+def test_parity_without_a_tflite_says_what_is_missing(artifacts: list[Path], folder: Path) -> None:
+    with pytest.raises(DpocketError, match=r"needs a \.tflite"):
+        parity_on_captures([p for p in artifacts if p.suffix == ".onnx"], folder)
+
+
+def test_artifacts_of_two_sizes_are_not_mixed(artifacts: list[Path], tmp_path: Path) -> None:
+    other = export_checkpoint(load_checkpoint(SHIPPED), ["litert"], "int8", tmp_path, (64, 64))
+    noise = np.random.default_rng(0).uniform(0, 1, (100, 140)).astype(np.float32)
+    with pytest.raises(ContractError, match="another input size"):
+        parity_samples([artifacts[0], other[0].path], [DPCapture("n", "plain", noise, noise)])

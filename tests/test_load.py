@@ -1,0 +1,91 @@
+"""`dpocket.load`: a student from a file, in whatever runtime, on views of any size."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import dpocket
+from convert.student import export_checkpoint
+from runtime_py.errors import ContractError
+from training.checkpoint import SHIPPED, load_checkpoint
+from training.optics import aperture
+from training.render import render_pair
+from training.scenes import random_scene
+
+SIZE = (96, 128)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("export")
+    export_checkpoint(load_checkpoint(SHIPPED), ["litert", "onnx"], "int8", out, SIZE)
+    return out
+
+
+@pytest.fixture(scope="module")
+def views() -> tuple[np.ndarray, np.ndarray]:
+    """A rendered pair, 208×208, linear in 0..1."""
+    import torch
+
+    generator = torch.Generator().manual_seed(11)
+    rendered = render_pair(random_scene(generator, 1, (256, 256)), aperture("half_disc"))
+    scale = 0.3 / float(rendered.left.mean())
+    left, right = ((v[0, 0] * scale).clamp(0, 1).numpy() for v in (rendered.left, rendered.right))
+    return left, right
+
+
+@pytest.mark.parametrize("dialect", ["xnnpack", "litert-reference"])
+def test_reference_and_vendor_see_the_same_disparity(
+    folder: Path, views: tuple[np.ndarray, np.ndarray], dialect: str
+) -> None:
+    path = folder / "student_int8.tflite"
+    reference = dpocket.load(path, runtime="reference", dialect=dialect).disparity(*views)
+    vendor = dpocket.load(path, runtime="vendor", dialect=dialect).disparity(*views)
+    assert (reference.shape, reference.dtype) == (views[0].shape, np.float32)
+    np.testing.assert_array_equal(reference, vendor)
+
+
+def test_run_takes_the_names_and_sizes_of_the_contract(folder: Path) -> None:
+    student = dpocket.load(folder / "student_int8.tflite")
+    assert [s.name for s in student.contract.inputs] == ["left", "right"]
+    plane = np.zeros((1, *SIZE, 1), np.int8)
+    assert student.run({"left": plane, "right": plane})["disparity"].shape == (1, SIZE[0] // 4, SIZE[1] // 4, 1)
+    with pytest.raises(ContractError, match="left, right were expected"):
+        student.run({"left": plane})
+
+
+def test_a_trace_names_every_tensor_and_ends_with_the_disparity(folder: Path) -> None:
+    student = dpocket.load(folder / "student_int8.tflite")
+    plane = np.zeros((1, *SIZE, 1), np.int8)
+    names = [name for name, _ in student.trace({"left": plane, "right": plane})]
+    assert names[:2] == ["left", "right"]
+    assert names[-1] == "disparity"
+    assert "stem" in names
+
+
+def test_swapped_views_negate_the_disparity(folder: Path, views: tuple[np.ndarray, np.ndarray]) -> None:
+    student = dpocket.load(folder / "student_int8.tflite")
+    forward, back = student.disparity(*views), student.disparity(*views[::-1])
+    assert np.corrcoef(forward.ravel(), -back.ravel())[0, 1] > 0.9
+
+
+def test_identical_views_are_in_focus(folder: Path, views: tuple[np.ndarray, np.ndarray]) -> None:
+    left = views[0]
+    assert np.abs(dpocket.load(folder / "student_int8.tflite").disparity(left, left)).mean() < 0.05
+
+
+def test_a_checkpoint_opens_like_an_artifact(folder: Path, views: tuple[np.ndarray, np.ndarray]) -> None:
+    floating = dpocket.load(SHIPPED).disparity(*views)
+    integers = dpocket.load(folder / "student_int8.tflite", runtime="vendor").disparity(*views)
+    assert np.abs(floating - integers).mean() < 0.1
+
+
+def test_an_artifact_that_was_replaced_is_refused(folder: Path, tmp_path: Path) -> None:
+    path = tmp_path / "student_int8.tflite"
+    path.write_bytes((folder / path.name).read_bytes()[:-8] + bytes(8))
+    (tmp_path / f"{path.name}.json").write_bytes((folder / f"{path.name}.json").read_bytes())
+    with pytest.raises(dpocket.DpocketError, match="damaged or was replaced"):
+        dpocket.load(path)

@@ -1,0 +1,99 @@
+"""Recipes are values: what may be overridden, and what is said when it may not."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+
+import pytest
+
+from runtime_py.errors import DpocketError
+from training.recipes import RECIPES, Recipe, override, recipe
+from training.recipes.base import require_trainable
+
+
+@pytest.mark.parametrize("name", list(RECIPES))
+def test_every_recipe_of_the_table_is_a_frozen_trainable_value_of_that_name(name: str) -> None:
+    made = recipe(name)
+    assert isinstance(made, Recipe)
+    assert made.name == name
+    assert made == RECIPES[name]()
+    require_trainable(made)
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        made.seed = 2  # type: ignore[misc]
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        made.optimisation.steps = 2  # type: ignore[misc]
+
+
+def test_recipe_survives_json() -> None:
+    made = recipe("pocket").to_dict()
+    assert json.loads(json.dumps(made)) == made
+
+
+def test_settings_override_top_level_and_nested_values_and_leave_the_rest() -> None:
+    settings = ["seed=7", "optimisation.steps=100", "data.reach=4", "augmentation.noise=0.25", "name=trial"]
+    changed = recipe("pocket", settings)
+    assert (changed.seed, changed.optimisation.steps, changed.augmentation.noise, changed.name) == (
+        7,
+        100,
+        0.25,
+        "trial",
+    )
+    assert changed.data.reach == 4.0
+    assert isinstance(changed.data.reach, float)
+    plain = recipe("pocket")
+    assert (plain.seed, plain.optimisation.steps) == (1, 16000)
+    back = ["seed=1", "optimisation.steps=16000", "data.reach=6", "augmentation.noise=0.5", "name=pocket"]
+    assert override(changed, back) == plain
+
+
+def test_the_last_of_two_settings_of_a_name_counts() -> None:
+    assert recipe("pocket", ["seed=2", "seed=3"]).seed == 3
+
+
+def test_model_settings_are_given_whole_as_json() -> None:
+    assert recipe("pocket", ['model_settings={"half": 8}']).model_settings == {"half": 8}
+
+
+@pytest.mark.parametrize(
+    ("setting", "sentence"),
+    [
+        ("steps=100", r"no setting 'steps'; here it has: name, model, .*optimisation, working_width"),
+        ("optimisation.step=100", r"no setting 'optimisation.step'; here it has: steps, batch, crop, learning_rate"),
+        ("data.colour=1", r"no setting 'data.colour'; here it has: count, size, reach, seed, misregistration"),
+        ("seed.part=1", r"'seed' of 'seed.part' has no parts"),
+        ("optimisation.steps=1.5", r"'optimisation.steps' is a int, '1.5' is not one"),
+        ("optimisation.steps=many", r"'optimisation.steps' is a int, 'many' is not one"),
+        ("optimisation.steps=true", r"'optimisation.steps' is a int, 'true' is not one"),
+        ("augmentation.noise=true", r"'augmentation.noise' is a float, 'true' is not one"),
+        ("data.reach=", r"'data.reach' is a float, '' is not one"),
+        ("optimisation=3", r"'optimisation' is a Optimisation, '3' is not one"),
+        ("seed", r"takes name=value, found 'seed'"),
+    ],
+)
+def test_a_wrong_setting_is_refused_with_what_there_is(setting: str, sentence: str) -> None:
+    with pytest.raises(DpocketError, match=sentence):
+        recipe("pocket", [setting])
+
+
+def test_an_unknown_recipe_is_refused_with_the_known_ones() -> None:
+    with pytest.raises(DpocketError, match=f"no recipe is called 'poket'; known are: {', '.join(RECIPES)}"):
+        recipe("poket")
+
+
+@pytest.mark.parametrize(
+    ("settings", "sentence"),
+    [
+        (["optimisation.crop=100"], "'optimisation.crop' is 100; it must be a multiple of 16 up to 'data.size'"),
+        (["optimisation.crop=224"], "'optimisation.crop' is 224; .* up to 'data.size', which is 208"),
+        (["optimisation.crop=0"], "'optimisation.crop' is 0"),
+        (["optimisation.steps=0"], "'optimisation.steps' is 0; it must be 1 at least"),
+        (["optimisation.batch=-1"], "'optimisation.batch' is -1"),
+        (["data.count=0"], "'data.count' is 0"),
+        (["preprocess.box=30"], "'preprocess.box' is 30; it must be odd"),
+        (["preprocess.box=401"], "'preprocess.box' is 401; .* less than twice the crop of 160"),
+    ],
+)
+def test_settings_that_cannot_train_are_refused_before_anything_is_rendered(settings: list[str], sentence: str) -> None:
+    with pytest.raises(DpocketError, match=sentence):
+        require_trainable(recipe("pocket", settings))

@@ -1,0 +1,140 @@
+"""The pool of rendered scenes: every sample reproducible, a stopped preparation lossless."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from block_matching import matched_disparity
+
+import training.data.rendered as rendered
+from training.data.rendered import RenderedData, RenderedPool, random_aperture, render_sample
+from training.optics import splat_kernels
+
+TINY = RenderedData(count=70, size=16)
+
+
+@pytest.fixture
+def in_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Render in a thread: starting processes is not what is tested, and takes seconds."""
+
+    def pool(workers: int, mp_context: Any) -> ThreadPoolExecutor:
+        return ThreadPoolExecutor(1)
+
+    monkeypatch.setattr(rendered, "ProcessPoolExecutor", pool)
+
+
+@pytest.fixture(scope="module")
+def in_memory() -> np.ndarray:
+    return RenderedPool(TINY, None).pixels
+
+
+def test_sample_depends_on_seed_and_index_alone(in_memory: np.ndarray) -> None:
+    torch.manual_seed(123)
+    for index in (41, 3):
+        for other_count in (1, 500):
+            planes = np.stack(render_sample(replace(TINY, count=other_count), index))
+            np.testing.assert_array_equal(planes, in_memory[index])
+    assert not np.array_equal(in_memory[3], in_memory[4])
+    assert not np.array_equal(np.stack(render_sample(replace(TINY, seed=2), 3)), in_memory[3])
+
+
+def test_scenes_are_those_that_the_shipped_student_was_trained_on() -> None:
+    """A fingerprint of the disparities: a change of any draw or of the order of draws moves it."""
+    found = [render_sample(RenderedData(size=32), index)[2].astype(np.float64) for index in range(3)]
+    assert [d.mean() for d in found] == pytest.approx([0.1338, 1.9331, 0.0823], abs=2e-3)
+    assert [d.std() for d in found] == pytest.approx([0.2230, 3.8799, 0.2799], abs=2e-3)
+
+
+def test_samples_are_finite_exposed_to_the_stated_mean_and_within_reach(in_memory: np.ndarray) -> None:
+    assert in_memory.shape == (70, 3, 16, 16)
+    assert in_memory.dtype == np.float16
+    assert np.isfinite(in_memory).all()
+    np.testing.assert_allclose(in_memory[:, 0].astype(np.float64).mean((1, 2)), 0.35, rtol=0.01)
+    assert np.abs(in_memory[:, 2]).max() <= TINY.reach
+
+
+def test_file_cache_holds_the_same_pixels_as_memory(tmp_path: Path, in_memory: np.ndarray) -> None:
+    """Through real worker processes, as training does it."""
+    pool = RenderedPool(replace(TINY, count=2), tmp_path)
+    np.testing.assert_array_equal(pool.pixels, in_memory[:2])
+    np.testing.assert_array_equal(np.load(tmp_path / pool.path.name, allow_pickle=False), in_memory[:2])
+
+
+@pytest.mark.usefixtures("in_process")
+def test_interrupted_preparation_goes_on_where_it_was(tmp_path: Path, in_memory: np.ndarray) -> None:
+    def stop(done: int, of: int) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        RenderedPool(TINY, tmp_path).prepare(progress=stop)
+    (file,) = tmp_path.glob("*.npy")
+    pixels = np.load(file, mmap_mode="r+", allow_pickle=False)
+    np.testing.assert_array_equal(pixels[:32], in_memory[:32])
+    pixels[5] = 7.0
+    pixels.flush()
+    seen: list[tuple[int, int]] = []
+    resumed = RenderedPool(TINY, tmp_path)
+    resumed.prepare(progress=lambda done, of: seen.append((done, of)))
+    assert seen == [(64, 70), (70, 70)]
+    np.testing.assert_array_equal(resumed.pixels[32:], in_memory[32:])
+    np.testing.assert_array_equal(resumed.pixels[5], np.float16(7.0))
+
+
+@pytest.mark.usefixtures("in_process")
+def test_complete_cache_is_not_rendered_again_and_one_without_its_marker_is(tmp_path: Path) -> None:
+    data = replace(TINY, count=2)
+    seen: list[int] = []
+    for _ in range(2):
+        RenderedPool(data, tmp_path).prepare(progress=lambda done, of: seen.append(done))
+    assert seen == [2]
+    next(tmp_path.glob("*.done")).unlink()
+    RenderedPool(data, tmp_path).prepare(progress=lambda done, of: seen.append(done))
+    assert seen == [2, 2]
+
+
+@pytest.mark.parametrize("change", [{"count": 71}, {"size": 32}, {"reach": 5.0}, {"seed": 2}, {"misregistration": 0.5}])
+def test_other_settings_have_another_cache(change: dict[str, Any], tmp_path: Path) -> None:
+    assert replace(TINY, **change).identity() != TINY.identity()
+    assert RenderedPool(replace(TINY, **change), tmp_path).path != RenderedPool(TINY, tmp_path).path
+
+
+def test_batches_hold_samples_of_the_pool_drawn_by_the_generator(in_memory: np.ndarray) -> None:
+    pool = RenderedPool(TINY, None)
+    first, again = (pool.batch(5, torch.Generator().manual_seed(9)) for _ in range(2))
+    assert torch.equal(first.left, again.left)
+    assert first.left.shape == first.valid.shape == (5, 1, 16, 16)
+    for index in range(5):
+        planes = torch.cat([first.left[index], first.right[index], first.disparity[index]]).numpy()
+        assert any(np.array_equal(planes, sample.astype(np.float32)) for sample in in_memory)
+    assert torch.all(first.valid == 1)
+    np.testing.assert_array_equal(pool.every().disparity[:, 0].numpy(), in_memory[:, 2].astype(np.float32))
+
+
+def test_lenses_are_of_every_family_not_mirror_images_and_of_realistic_strength() -> None:
+    generator = torch.Generator().manual_seed(0)
+    lenses = [random_aperture(generator) for _ in range(60)]
+    alphas = np.array([lens.alpha for lens in lenses])
+    assert 0.2 < alphas.min() < 0.24
+    assert 0.4 < alphas.max() < 0.43
+    left, right = splat_kernels(lenses[0], torch.tensor(8.0), (24, 24))
+    assert float((left - right.flip(-1).roll(1, -1)).abs().max()) > 1e-3
+
+
+def test_truth_of_random_scenes_is_what_block_matching_finds() -> None:
+    """In the median over scenes with enough texture; single windows hold edges, slants and vertical shifts."""
+    data = RenderedData(size=96, reach=3.0, seed=11, misregistration=0.0)
+    errors = []
+    for index in range(24):
+        left, right, truth = (plane.astype(np.float64) for plane in render_sample(data, index))
+        window = (slice(24, 72), slice(12, 84))
+        inner = truth[24:72, 24:72]
+        if inner.std() < 0.1 and left[window].std() > 0.05 * left[window].mean():
+            errors.append(abs(matched_disparity(left[window], right[window]) - inner.mean()))
+    assert len(errors) >= 3
+    assert np.median(errors) < 0.25
