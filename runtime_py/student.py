@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Protocol
 
 import numpy as np
@@ -60,6 +60,22 @@ class Student:
 
         Raises ContractError that names the input and what was expected of it.
         """
+        self._check(inputs)
+        return self._runner.run(dict(inputs))
+
+    def trace(self, inputs: Mapping[str, NDArray[Any]]) -> Iterator[tuple[str, NDArray[Any]]]:
+        """(name, array) of every tensor of a run, inputs first, as soon as it exists; `inputs` as for `run`.
+
+        Raises ContractError in a vendor's runtime: those do not show what they compute on the way.
+        """
+        self._check(inputs)
+        traced = getattr(self._runner, "trace", None)
+        if traced is None:
+            raise ContractError("only the reference runtime shows its tensors; load with runtime='reference'")
+        steps: Iterator[tuple[str, NDArray[Any]]] = traced(dict(inputs))
+        return steps
+
+    def _check(self, inputs: Mapping[str, NDArray[Any]]) -> None:
         names = [spec.name for spec in self._contract.inputs]
         if sorted(inputs) != sorted(names):
             raise ContractError(f"inputs {', '.join(names)} were expected, {', '.join(sorted(inputs)) or 'none'} came")
@@ -70,7 +86,6 @@ class Student:
                     f"'{spec.name}' is {spec.dtype} {spec.shape} ({spec.layout}) in the contract and {given.dtype} "
                     f"{given.shape} here; `disparity` takes plain views, `contract.input(name).quantize` makes inputs"
                 )
-        return self._runner.run(dict(inputs))
 
     def disparity(self, left: NDArray[Any], right: NDArray[Any]) -> NDArray[np.float32]:
         """Signed disparity x_left - x_right, float32 H×W, in pixels of the given views.

@@ -69,7 +69,7 @@ def test_a_trace_names_every_tensor_and_ends_with_the_disparity(folder: Path) ->
 def test_swapped_views_negate_the_disparity(folder: Path, views: tuple[np.ndarray, np.ndarray]) -> None:
     student = dpocket.load(folder / "student_int8.tflite")
     forward, back = student.disparity(*views), student.disparity(*views[::-1])
-    assert np.corrcoef(forward.ravel(), -back.ravel())[0, 1] > 0.9
+    assert np.corrcoef(forward.ravel(), -back.ravel())[0, 1] > 0.8
 
 
 def test_identical_views_are_in_focus(folder: Path, views: tuple[np.ndarray, np.ndarray]) -> None:

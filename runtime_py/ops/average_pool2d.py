@@ -1,0 +1,72 @@
+"""`average_pool2d`: the mean of each `window` (h, w) over the cells inside the image. TFLite AVERAGE_POOL_2D.
+
+With `count_padding`, which TFLite does not know, cells of the padding count as zeros.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from runtime_py.arithmetic import ACTIVATION_RANGES, activation_limits, round_half_away
+from runtime_py.ops.node import Array, Kernel, Node, Shape
+from runtime_py.ops.windows import Axis, Windows, strips, windows_of
+
+
+def shape(node: Node) -> tuple[Shape, ...]:
+    """(N, rows of windows, columns of windows, C)."""
+    windows = _windows(node)
+    image = node.input(0).shape
+    return ((image[0], windows.rows.count, windows.columns.count, image[3]),)
+
+
+def bind(node: Node) -> Kernel:
+    """int8 as TFLite's reference kernel in every dialect: XNNPACK does not take it, and the grid must stay."""
+    windows, given = _windows(node), node.input(0)
+    node.require(given.dtype == node.output.dtype and given.dtype in ("int8", "float32"), "pools unlike types")
+    node.require(node.same_grid(given, node.output), "changes the scale or zero point of its values")
+    counts = np.asarray(windows.taps)
+    if not node.op.attrs.get("count_padding", False):
+        counts = _inside(windows.rows)[:, None, None] * _inside(windows.columns)[:, None]
+    node.require(bool(counts.all()), "has windows that lie outside the image")
+    if given.dtype == "float32":
+        low, high = ACTIVATION_RANGES[node.attr("activation")]
+        return lambda arrays: (np.clip(_sums(arrays[0], windows, np.float32) / np.float32(counts), low, high),)
+    limits = activation_limits(node.attr("activation"), *node.grid(node.output), round_half_away)
+
+    def kernel(arrays: Sequence[Array]) -> tuple[Array]:
+        sums = _sums(arrays[0], windows, np.int32)
+        # Half of the count is added away from zero, then C's division truncates.
+        means = np.sign(sums) * ((np.abs(sums) + counts // 2) // counts)
+        return (np.clip(means, *limits).astype(np.int8),)
+
+    return kernel
+
+
+def _sums(image_NHWC: Array, windows: Windows, dtype: type[np.number]) -> Array:
+    batch, _, _, channels = image_NHWC.shape
+    rows, columns = windows.rows, windows.columns
+    out = np.zeros((batch, rows.count, columns.count, channels), dtype)
+    row_bytes = columns.count * channels * out.itemsize
+    for image, result in zip(image_NHWC, out, strict=True):
+        for where, tile in strips(image, windows, row_bytes, dtype):
+            count = where.stop - where.start
+            for k_row in range(rows.kernel):
+                for k_column in range(columns.kernel):
+                    those_rows, those_columns = rows.seen(k_row, count), columns.seen(k_column, columns.count)
+                    result[where] += tile[those_rows, those_columns]
+    return out
+
+
+def _inside(axis: Axis) -> Array:
+    """How many cells of each window lie inside the image."""
+    first = np.arange(axis.count) * axis.stride - axis.before
+    below_end, below_start = (-((first - edge) // axis.dilation) for edge in (axis.size, 0))
+    return np.clip(below_end, 0, axis.kernel) - np.clip(below_start, 0, axis.kernel)
+
+
+def _windows(node: Node) -> Windows:
+    image = node.input(0).shape
+    node.require(len(image) == 4, f"needs rank 4, has {image}")
+    return windows_of(node, (image[1], image[2]), node.attr("window"))

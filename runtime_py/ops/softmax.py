@@ -1,0 +1,124 @@
+"""`softmax` over the last axis, `exp(beta * x)` normalised. TFLite SOFTMAX, output scale 1/256 and zero point -128."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from runtime_py.arithmetic import Int64s, high_multiply, quantize_multiplier, round_half_away, rounding_shift
+from runtime_py.ops.node import Array, Kernel, Node, Shape
+
+INT32_MAX = (1 << 31) - 1
+INTEGER_BITS, SUM_BITS = 5, 12
+
+
+def shape(node: Node) -> tuple[Shape, ...]:
+    """The input's shape."""
+    return (node.input(0).shape,)
+
+
+def bind(node: Node) -> Kernel:
+    """int8 in fixed point or by LiteRT's float table, by dialect; float32 plainly."""
+    beta = np.float32(node.attr("beta"))
+    match node.dtypes():
+        case "int8", "int8":
+            node.require(
+                node.grid(node.output) == (np.float32(1 / 256), -128),
+                "needs the output scale 1/256 and zero point -128, which every kernel insists on",
+            )
+            return _by_rows(RULES[node.dialect.name](node.grid(node.input(0))[0], beta))
+        case "float32", "float32":
+            return lambda arrays: (_real(arrays[0], beta),)
+        case _:
+            raise node.unsupported()
+
+
+def _real(x: Array, beta: np.float32) -> Array:
+    e = np.exp((x - x.max(axis=-1, keepdims=True)) * beta)
+    scaled: Array = e / e.sum(axis=-1, keepdims=True)
+    return scaled
+
+
+def _by_rows(rule: Callable[[Array], Array]) -> Kernel:
+    def kernel(arrays: Sequence[Array]) -> tuple[Array]:
+        q = arrays[0].astype(np.int64)
+        below = q - q.max(axis=-1, keepdims=True)
+        return (np.clip(rule(below), -128, 127).astype(np.int8),)
+
+    return kernel
+
+
+def optimized_rule(scale: np.float32, beta: np.float32) -> Callable[[Array], Array]:
+    """TFLite `optimized_ops::Softmax` with a table of exponentials (x86); XNNPACK does not take int8."""
+    step = np.float64(np.float32(-scale * beta))
+    table = np.exp((np.float32(step) * np.arange(256, dtype=np.float32)).astype(np.float64)).astype(np.float32)
+
+    def rule(below: Array) -> Array:
+        e = table[-below]
+        # cumsum adds one by one, as the kernel does; numpy's sum would pair.
+        total = np.cumsum(e, axis=-1, dtype=np.float32)[..., -1:]
+        inverse = np.float32(1) / (total * np.float32(1 / 256))
+        return round_half_away(e * inverse) - 128
+
+    return rule
+
+
+def reference_rule(scale: np.float32, beta: np.float32) -> Callable[[Array], Array]:
+    """TFLite `reference_ops::Softmax` on gemmlowp's fixed point: exponentials Q0.31, their sum Q12.19."""
+    real = min(float(beta) * float(scale) * 2.0 ** (31 - INTEGER_BITS), float(INT32_MAX))
+    multiplier, exponent = quantize_multiplier(real)
+    lowest = -np.floor(((1 << INTEGER_BITS) - 1) * 2.0 ** (31 - INTEGER_BITS) / 2.0 ** float(exponent))
+
+    def rule(below: Array) -> Array:
+        counted = below >= lowest
+        e = _exp_of_negative(high_multiply(np.where(counted, below, 0) << exponent, multiplier))
+        total = np.where(counted, rounding_shift(e, SUM_BITS), 0).sum(axis=-1, keepdims=True)
+        headroom = 32 - np.frexp(total.astype(np.float64))[1].astype(np.int64)
+        inverse = _reciprocal((total << headroom) - (1 << 31))
+        scaled = rounding_shift(high_multiply(inverse, e), SUM_BITS - headroom + 23)
+        return np.where(counted, scaled - 128, -128)
+
+    return rule
+
+
+RULES: dict[str, Callable[[np.float32, np.float32], Callable[[Array], Array]]] = {
+    "xnnpack": optimized_rule,
+    "litert-reference": reference_rule,
+}
+
+EXPONENTIALS = {-2: 1672461947, -1: 1302514674, 0: 790015084, 1: 290630308, 2: 39332535, 3: 720401, 4: 242}
+"""exp(-2**k) in Q0.31 for each k."""
+
+
+def _exp_of_negative(a: Int64s) -> Int64s:
+    """exp of Q5.26 values at or below 0, in Q0.31. Source: gemmlowp `exp_on_negative_values`."""
+    fraction_bits = 31 - INTEGER_BITS
+    quarter = 1 << (fraction_bits - 2)
+    within = (a & (quarter - 1)) - quarter
+    result = _exp_of_last_quarter(within << INTEGER_BITS)
+    remainder = within - a
+    for power, factor in EXPONENTIALS.items():
+        taken = (remainder & (1 << (fraction_bits + power))) != 0
+        result = np.where(taken, high_multiply(result, factor), result)
+    return np.where(a == 0, INT32_MAX, result)
+
+
+def _exp_of_last_quarter(a: Int64s) -> Int64s:
+    """exp on [-1/4, 0) in Q0.31, a Taylor series about -1/8."""
+    at_eighth, third = 1895147668, 715827883
+    x = a + (1 << 28)
+    x2 = high_multiply(x, x)
+    x3, x4 = high_multiply(x2, x), high_multiply(x2, x2)
+    tail = rounding_shift(high_multiply(rounding_shift(x4, 2) + x3, third) + x2, 1)
+    return at_eighth + high_multiply(at_eighth, x + tail)
+
+
+def _reciprocal(a: Int64s) -> Int64s:
+    """1 / (1 + a) for a in Q0.31, by three Newton steps. Source: gemmlowp `one_over_one_plus_x_for_x_in_0_1`."""
+    half = (a + INT32_MAX + 1) >> 1
+    x = 1515870810 + high_multiply(half, -1010580540)
+    for _ in range(3):
+        residue = (1 << 29) - high_multiply(half, x)
+        x = x + np.clip(high_multiply(x, residue) << 2, -(1 << 31), INT32_MAX)
+    return np.asarray(np.clip(x << 1, -(1 << 31), INT32_MAX), np.int64)

@@ -1,0 +1,71 @@
+"""LiteRT (`ai_edge_litert`) as a runner, on its XNNPACK or its reference kernels, one thread."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from runtime_py.errors import ArtifactError, DpocketError
+from runtime_py.inputs import Array, checked_inputs
+from runtime_py.program import Tensor
+from runtime_py.readers import file_bytes
+from runtime_py.runners.runner import package_version, vendor_module
+
+RESOLVERS: Mapping[str, str] = {"xnnpack": "AUTO", "litert-reference": "BUILTIN_REF"}
+"""Dialect to LiteRT's name of the kernel set."""
+
+
+class LiteRTRunner:
+    """Names are those of the file's signature where it has one, otherwise of its tensors.
+
+    Raises RuntimeUnavailable without the package, ArtifactError when LiteRT refuses the file, DpocketError for an
+    unknown dialect.
+    """
+
+    def __init__(self, path: Path, dialect: str = "xnnpack") -> None:
+        if dialect not in RESOLVERS:
+            raise DpocketError(f"LiteRT has no kernels '{dialect}'; known are: {', '.join(RESOLVERS)}")
+        module = vendor_module("ai_edge_litert.interpreter", "ai-edge-litert")
+        content = file_bytes(path)
+        try:
+            self._runtime = module.Interpreter(
+                model_content=content,
+                experimental_op_resolver_type=module.OpResolverType[RESOLVERS[dialect]],
+                num_threads=1,
+            )
+            self._runtime.allocate_tensors()
+            signatures: dict[str, Any] = self._runtime.get_signature_list()
+            signature = self._runtime.get_signature_runner(next(iter(signatures))) if signatures else None
+        except (ValueError, RuntimeError) as e:
+            raise ArtifactError(f"LiteRT refuses {path}: {' '.join(str(e).split())}") from e
+        self.name = f"litert/{dialect}"
+        self.version = package_version("ai-edge-litert")
+        named_inputs = {} if signature is None else _by_index(signature.get_input_details())
+        named_outputs = {} if signature is None else _by_index(signature.get_output_details())
+        details = self._runtime.get_input_details()
+        self._input_indices = [int(d["index"]) for d in details]
+        self._inputs = [_tensor(d, named_inputs) for d in details]
+        self._outputs = {_tensor(d, named_outputs).name: int(d["index"]) for d in self._runtime.get_output_details()}
+        self.input_names = tuple(tensor.name for tensor in self._inputs)
+
+    def run(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
+        """Outputs by name. Raises ContractError for inputs that do not fit, ArtifactError when LiteRT fails."""
+        for index, array in zip(self._input_indices, checked_inputs(self._inputs, inputs), strict=True):
+            self._runtime.set_tensor(index, array)
+        try:
+            self._runtime.invoke()
+        except (ValueError, RuntimeError) as e:
+            raise ArtifactError(f"LiteRT fails while running: {' '.join(str(e).split())}") from e
+        return {name: self._runtime.get_tensor(index) for name, index in self._outputs.items()}
+
+
+def _by_index(details: Mapping[str, Any]) -> dict[int, str]:
+    return {int(detail["index"]): name for name, detail in details.items()}
+
+
+def _tensor(detail: Mapping[str, Any], names: Mapping[int, str]) -> Tensor:
+    name = names.get(int(detail["index"]), detail["name"])
+    return Tensor(name, tuple(int(n) for n in detail["shape"]), np.dtype(detail["dtype"]).name)
