@@ -65,6 +65,10 @@ def worst_maps(parity: Parity) -> list[Figure]:
     return figures
 
 
+SHOWN = {"unavailable": "n/a"}
+"""Shorter words for a narrow terminal."""
+
+
 def table(parity: Parity) -> Table:
     """The parity table for a terminal of 80 columns; below it, what did not run and why."""
     from rich import box
@@ -80,7 +84,9 @@ def table(parity: Parity) -> Table:
     drawn.add_column("status", no_wrap=True)
     for row in parity.rows:
         style = {"over": "red", "failed": "red", "unavailable": "dim"}.get(row.status)
-        drawn.add_row(row.artifact, row.runtime, row.dialect, *_figures(row), row.status, style=style)
+        drawn.add_row(
+            row.artifact, row.runtime, row.dialect, *_figures(row), SHOWN.get(row.status, row.status), style=style
+        )
     notes = [f"{r.artifact} in {r.runtime}: {r.reason}" for r in parity.rows if r.status != "ok"]
     drawn.caption = escape("\n".join(notes)) or None
     return drawn
