@@ -23,13 +23,14 @@ class Limit:
 DEFAULT_BUDGET: Mapping[str, Limit] = MappingProxyType(
     {
         "litert": Limit(0.0, 0.0),
+        "tensorflow": Limit(0.0, 0.0),
         "reference": Limit(0.0, 0.0),
         "executorch": Limit(0.0, 0.0),
         "onnxruntime": Limit(10_000.0, 0.25),
         "coreml": Limit(1_000.0, 0.25),
     }
 )
-"""By runtime. The first three run the same integer arithmetic, so nothing less than equality is in order."""
+"""By runtime. The first four run the same integer arithmetic, so nothing less than equality is in order."""
 
 
 def load_budget(path: Path | None) -> Mapping[str, Limit]:

@@ -26,11 +26,15 @@ Progress = Callable[[str, int, int], None]
 
 @dataclass(frozen=True)
 class Cell:
-    """One way to run one kind of artifact, and the way that it is checked against."""
+    """One way to run one kind of artifact, and the way that it is checked against.
+
+    An `optional` one leaves no row where its runtime is not installed.
+    """
 
     runtime: str
     dialect: str
     against: tuple[str, str]
+    optional: bool = False
 
 
 MATRIX: Mapping[str, tuple[Cell, ...]] = MappingProxyType(
@@ -40,6 +44,8 @@ MATRIX: Mapping[str, tuple[Cell, ...]] = MappingProxyType(
             Cell("reference", "litert-reference", ("litert", "litert-reference")),
             Cell("litert", "xnnpack", ("reference", "xnnpack")),
             Cell("litert", "litert-reference", ("reference", "litert-reference")),
+            Cell("tensorflow", "xnnpack", ("reference", "xnnpack"), optional=True),
+            Cell("tensorflow", "litert-reference", ("reference", "litert-reference"), optional=True),
         ),
         ".pte": (Cell("executorch", "xnnpack", ("reference", "xnnpack")),),
         ".onnx": (Cell("onnxruntime", "onnx-qdq", ("reference", "xnnpack")),),
@@ -113,12 +119,14 @@ def run_parity(
         try:
             traces[key] = trace_of(path, cell, samples)
         except RuntimeUnavailable as e:
-            problems[key] = ("unavailable", str(e))
+            if not cell.optional:
+                problems[key] = ("unavailable", str(e))
         except (ArtifactError, ContractError) as e:
             problems[key] = ("failed", str(e))
     if progress:
         progress("compare", len(cells), len(cells))
-    pairs = [_row(path, cell, traces, problems, _anchor(path, anchors), budget) for path, cell in cells]
+    ran = [(path, cell) for path, cell in cells if {(str(path), cell.runtime, cell.dialect)} & {*traces, *problems}]
+    pairs = [_row(path, cell, traces, problems, _anchor(path, anchors), budget) for path, cell in ran]
     return Parity(tuple(row for row, _ in pairs), tuple(c for _, c in pairs), traces)
 
 

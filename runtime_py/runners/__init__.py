@@ -28,6 +28,7 @@ class Choice:
 RUNTIMES: Mapping[str, Callable[[Choice], Runner]] = {
     "reference": lambda c: ReferenceRunner(c.path, c.dialect or "xnnpack"),
     "litert": lambda c: LiteRTRunner(c.path, c.dialect or "xnnpack"),
+    "tensorflow": lambda c: LiteRTRunner(c.path, c.dialect or "xnnpack", "tensorflow"),
     "executorch": lambda c: ExecuTorchRunner(c.path, c.contract),
     "onnxruntime": lambda c: OnnxRuntimeRunner(c.path),
     "coreml": lambda c: CoreMLRunner(c.path),
@@ -37,6 +38,7 @@ RUNTIMES: Mapping[str, Callable[[Choice], Runner]] = {
 DIALECTS_OF: Mapping[str, tuple[str, ...]] = {
     "reference": ("xnnpack", "litert-reference"),
     "litert": ("xnnpack", "litert-reference"),
+    "tensorflow": ("xnnpack", "litert-reference"),
     "executorch": ("xnnpack",),
 }
 """The dialects that a runtime can be asked for; the others have kernels of their own."""

@@ -1,8 +1,10 @@
-"""LiteRT (`ai_edge_litert`) as a runner, on its XNNPACK or its reference kernels, one thread."""
+"""LiteRT's interpreter as a runner, from `ai_edge_litert` or from TensorFlow, on one of two kernel sets, one thread."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,23 @@ RESOLVERS: Mapping[str, str] = {"xnnpack": "AUTO", "litert-reference": "BUILTIN_
 """Dialect to LiteRT's name of the kernel set."""
 
 
+@dataclass(frozen=True)
+class Build:
+    """A package that carries the interpreter: its distribution, and where the interpreter and its resolvers are."""
+
+    distribution: str
+    module: str
+    interpreter: str
+    resolvers: str
+
+
+BUILDS: Mapping[str, Build] = {
+    "litert": Build("ai-edge-litert", "ai_edge_litert.interpreter", "Interpreter", "OpResolverType"),
+    "tensorflow": Build("tensorflow", "tensorflow", "lite.Interpreter", "lite.experimental.OpResolverType"),
+}
+"""Runtime name to its build: two builds of one source, by two teams, are two witnesses."""
+
+
 class LiteRTRunner:
     """Names are those of the file's signature where it has one, otherwise of its tensors.
 
@@ -25,15 +44,17 @@ class LiteRTRunner:
     unknown dialect.
     """
 
-    def __init__(self, path: Path, dialect: str = "xnnpack") -> None:
+    def __init__(self, path: Path, dialect: str = "xnnpack", build: str = "litert") -> None:
         if dialect not in RESOLVERS:
             raise DpocketError(f"LiteRT has no kernels '{dialect}'; known are: {', '.join(RESOLVERS)}")
-        module = vendor_module("ai_edge_litert.interpreter", "ai-edge-litert")
+        chosen = BUILDS[build]
+        module = vendor_module(chosen.module, chosen.distribution)
+        resolvers = attrgetter(chosen.resolvers)(module)
         content = file_bytes(path)
         try:
-            self._runtime = module.Interpreter(
+            self._runtime = attrgetter(chosen.interpreter)(module)(
                 model_content=content,
-                experimental_op_resolver_type=module.OpResolverType[RESOLVERS[dialect]],
+                experimental_op_resolver_type=resolvers[RESOLVERS[dialect]],
                 num_threads=1,
             )
             self._runtime.allocate_tensors()
@@ -41,8 +62,8 @@ class LiteRTRunner:
             signature = self._runtime.get_signature_runner(next(iter(signatures))) if signatures else None
         except (ValueError, RuntimeError) as e:
             raise ArtifactError(f"LiteRT refuses {path}: {' '.join(str(e).split())}") from e
-        self.name = f"litert/{dialect}"
-        self.version = package_version("ai-edge-litert")
+        self.name = f"{build}/{dialect}"
+        self.version = package_version(chosen.distribution)
         named_inputs = {} if signature is None else _by_index(signature.get_input_details())
         named_outputs = {} if signature is None else _by_index(signature.get_output_details())
         details = self._runtime.get_input_details()

@@ -10,7 +10,7 @@ import pytest
 from runtime_py.errors import DpocketError
 from runtime_py.parity.budget import DEFAULT_BUDGET, Limit, load_budget
 from runtime_py.parity.compare import Comparison
-from runtime_py.parity.matrix import judge
+from runtime_py.parity.matrix import MATRIX, judge
 
 
 def comparison(differing: int, max_px: float) -> Comparison:
@@ -40,3 +40,7 @@ def test_a_bad_budget_is_refused_with_an_example_or_the_known_names(tmp_path: Pa
 )
 def test_both_limits_must_hold(differing: int, max_px: float, status: str) -> None:
     assert judge(comparison(differing, max_px), Limit(1000.0, 0.1), "reference")[0] == status
+
+
+def test_an_optional_runtime_that_is_missing_leaves_no_row() -> None:
+    assert {cell.runtime for cell in MATRIX[".tflite"] if cell.optional} == {"tensorflow"}
