@@ -141,15 +141,17 @@ def export(
 
     targets = [name.strip() for name in target.split(",") if name.strip()]
     with progress_bar() as bar:
-        steps = iter(range(len(targets) + 3))
+        stages = len(targets) + 2
+        steps = iter(range(stages + 1))
         made = export_checkpoint(
             load_checkpoint(checkpoint),
             targets,
             precision,
             out,
             parse_size(size),
-            lambda what: bar.report("export", what, next(steps), len(targets) + 2),
+            lambda what: bar.report("export", what, next(steps), stages),
         )
+        bar.report("export", "done", stages, stages)
     for artifact in made:
         CONSOLE.print(f"{artifact.path}  {artifact.manifest.bytes / 1024:.0f} KiB", highlight=False)
 

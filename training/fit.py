@@ -174,12 +174,12 @@ def fit(
         raise DpocketError(f"{out} already holds a run; continue it with --resume or choose another --out")
     report = progress or (lambda *_: None)
     cache = cache or out / "cache"
+    run = Run(recipe, out)
+    if resume:
+        run.restore()  # before anything is rendered: a folder of another recipe is refused at once
     pool = RenderedPool(recipe.data, cache)
     pool.prepare(progress=lambda done, of: report("render scenes", done, of, {}))
     held_out = validation_batch(recipe, cache)
-    run = Run(recipe, out)
-    if resume:
-        run.restore()
     steps = recipe.optimisation.steps
     # More threads than free cores make both processes wait for each other: ten times slower on two cores.
     torch.set_num_threads(max(1, (os.cpu_count() or 2) - data_workers()))
