@@ -23,13 +23,26 @@ class Dialect:
     name: str
     round_limit: Callable[[Any], Any]
     requantizer: Callable[[SumGrid], Requantizer]
+    half: bool = False
+    """Whether float16 tensors are computed on (`ops/half.py`), and int8 tensors only stored and converted."""
 
 
 DIALECTS: Mapping[str, Dialect] = {
     "xnnpack": Dialect("xnnpack", np.rint, fp32_requantizer),
     "litert-reference": Dialect("litert-reference", round_half_away, reference_requantizer),
+    "onnx-qdq": Dialect("onnx-qdq", np.rint, fp32_requantizer),
+    "coreml-fp16": Dialect("coreml-fp16", np.rint, fp32_requantizer, half=True),
 }
-"""Every dialect by name: LiteRT's and ExecuTorch's XNNPACK, and LiteRT's BUILTIN_REF kernels."""
+"""Every dialect by name.
+
+"xnnpack": XNNPACK as LiteRT and ExecuTorch use it. "litert-reference": LiteRT's BUILTIN_REF kernels.
+
+"onnx-qdq": the integer operations into which ONNX Runtime (1.31 on x86) fuses DequantizeLinear -> operator ->
+QuantizeLinear. Its convolutions and matrix products requantise as XNNPACK's do, `rne(clamp(float(sum) * (si*sw/so)))`
+(MLAS `MlasRequantizeOutput`); the rules of other operators stand beside them.
+
+"coreml-fp16": Core ML's ML programs, whose arithmetic is in float32 or, on float16 tensors, as `ops/half.py` models it.
+"""
 
 
 def dialect_named(name: str) -> Dialect:

@@ -10,7 +10,9 @@ import numpy as np
 from runtime_py.dialects import dialect_named
 from runtime_py.errors import ArtifactError
 from runtime_py.inputs import Array, checked_inputs
-from runtime_py.ops import bind
+from runtime_py.limits import Limits, limits_of
+from runtime_py.limits import check as check_limits
+from runtime_py.ops import check, prepare
 from runtime_py.ops.node import Kernel
 from runtime_py.program import Op, Program
 
@@ -20,17 +22,20 @@ Listener = Callable[[str, Array], None]
 class Interpreter:
     """A Program made ready for one dialect ("xnnpack" or "litert-reference"); may be run any number of times.
 
-    Raises ArtifactError when an operation cannot be done, DpocketError for an unknown dialect.
+    Raises ArtifactError when an operation cannot be done or the program would take more memory or work than `limits`
+    (those of `limits_of` when not given), DpocketError for an unknown dialect.
     """
 
-    def __init__(self, program: Program, dialect: str = "xnnpack") -> None:
+    def __init__(self, program: Program, dialect: str = "xnnpack", limits: Limits | None = None) -> None:
         self.program = program
         rules = dialect_named(dialect)
         self._tensors = list(program.tensors)
         self._steps: list[tuple[Op, Kernel]] = []
+        checked = [check(self._tensors, op, rules, program.source) for op in program.ops]
+        check_limits(program, [c.cost for c in checked], limits or limits_of(program))
         with np.errstate(all="ignore"):
-            for op in program.ops:
-                self._add(op, bind(self._tensors, op, rules, program.source))
+            for op, ready in zip(program.ops, checked, strict=True):
+                self._add(op, prepare(ready, self._tensors))
         last_use = {i: step for step, (op, _) in enumerate(self._steps) for i in (*op.outputs, *op.inputs)}
         kept = {*program.outputs, *(i for i, t in enumerate(self._tensors) if t.data is not None), -1}
         self._freed: list[list[int]] = [[] for _ in self._steps]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -96,7 +96,10 @@ def contract_of(artifact: Path) -> Contract:
 
 
 def _embedded(artifact: Path) -> Contract:
-    text = _EMBEDDED.get(artifact.suffix, _from_program)(artifact)
+    from runtime_py.readers import FOLDERS, READERS, read
+
+    known = artifact.suffix.lower() in {**READERS, **FOLDERS}
+    text = read(artifact).metadata.get(CONTRACT_KEY) if known else None
     if text is None:
         raise ArtifactError(
             f"{artifact} has no contract: there is no {manifest_path(artifact).name} beside it and none in the file; "
@@ -106,31 +109,3 @@ def _embedded(artifact: Path) -> Contract:
         return Contract.from_json(text)
     except DpocketError as e:
         raise ArtifactError(f"{artifact}: {e}") from e
-
-
-def _from_program(artifact: Path) -> bytes | None:
-    from runtime_py.readers import READERS, read
-
-    return read(artifact).metadata.get(CONTRACT_KEY) if artifact.suffix in READERS else None
-
-
-def _from_onnx(artifact: Path) -> str | None:
-    try:
-        import onnx
-
-        return next((p.value for p in onnx.load(artifact).metadata_props if p.key == CONTRACT_KEY), None)
-    except ImportError:
-        pass
-    except Exception as e:
-        raise ArtifactError(f"{artifact} is not a readable .onnx file: {e}") from e
-    try:
-        import onnxruntime
-
-        session = onnxruntime.InferenceSession(str(artifact), providers=["CPUExecutionProvider"])
-        text: str | None = session.get_modelmeta().custom_metadata_map.get(CONTRACT_KEY)
-        return text
-    except ImportError as e:
-        raise ArtifactError(f"reading the contract inside {artifact} needs onnx or onnxruntime; install one") from e
-
-
-_EMBEDDED: dict[str, Callable[[Path], bytes | str | None]] = {".onnx": _from_onnx}

@@ -9,9 +9,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from runtime_py.arithmetic import ACTIVATION_RANGES, activation_limits, round_half_away
+from runtime_py.arithmetic import ACTIVATION_RANGES, INT8_MAX, INT8_MIN, activation_limits, round_half_away
 from runtime_py.ops.node import Array, Kernel, Node, Shape
-from runtime_py.ops.windows import Axis, Windows, strips, windows_of
+from runtime_py.ops.windows import MOST_WORK, Axis, Windows, strips, windows_of
 
 
 def shape(node: Node) -> tuple[Shape, ...]:
@@ -25,11 +25,13 @@ def bind(node: Node) -> Kernel:
     """int8 as TFLite's reference kernel in every dialect: XNNPACK does not take it, and the grid must stay."""
     windows, given = _windows(node), node.input(0)
     node.require(given.dtype == node.output.dtype and given.dtype in ("int8", "float32"), "pools unlike types")
-    node.require(node.same_grid(given, node.output), "changes the scale or zero point of its values")
     counts = np.asarray(windows.taps)
     if not node.op.attrs.get("count_padding", False):
         counts = _inside(windows.rows)[:, None, None] * _inside(windows.columns)[:, None]
     node.require(bool(counts.all()), "has windows that lie outside the image")
+    if given.dtype == "int8" and node.dialect.name == "onnx-qdq":
+        return _onnx_kernel(node, windows, counts)
+    node.require(node.same_grid(given, node.output), "changes the scale or zero point of its values")
     if given.dtype == "float32":
         low, high = ACTIVATION_RANGES[node.attr("activation")]
         return lambda arrays: (np.clip(_sums(arrays[0], windows, np.float32) / np.float32(counts), low, high),)
@@ -40,6 +42,23 @@ def bind(node: Node) -> Kernel:
         # Half of the count is added away from zero, then C's division truncates.
         means = np.sign(sums) * ((np.abs(sums) + counts // 2) // counts)
         return (np.clip(means, *limits).astype(np.int8),)
+
+    return kernel
+
+
+def _onnx_kernel(node: Node, windows: Windows, counts: Array) -> Kernel:
+    """ONNX Runtime's QLinearAveragePool: a float32 mean, and the zero point added before rounding half to even."""
+    (scale, zero_point), (out_scale, out_zero) = node.grid(node.input(0)), node.grid(node.output)
+    step = node.unsigned_step
+
+    def kernel(arrays: Sequence[Array]) -> tuple[Array]:
+        real = (arrays[0].astype(np.float32) - np.float32(zero_point)) * scale
+        means = _sums(real, windows, np.float32) / counts.astype(np.float32)
+        return (
+            np.clip(np.rint(means / out_scale + np.float32(out_zero + step)) - step, INT8_MIN, INT8_MAX).astype(
+                np.int8
+            ),
+        )
 
     return kernel
 
@@ -69,4 +88,7 @@ def _inside(axis: Axis) -> Array:
 def _windows(node: Node) -> Windows:
     image = node.input(0).shape
     node.require(len(image) == 4, f"needs rank 4, has {image}")
-    return windows_of(node, (image[1], image[2]), node.attr("window"))
+    windows = windows_of(node, (image[1], image[2]), node.attr("window"))
+    work = windows.taps * windows.rows.count * windows.columns.count * image[0] * image[3]
+    node.require(work <= MOST_WORK, f"has a window of {node.attr('window')} over {image}, too much work to make sense")
+    return windows

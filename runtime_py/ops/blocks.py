@@ -32,7 +32,7 @@ def bind(node: Node) -> Kernel:
         node.require(node.same_grid(given, out), "changes the scale or zero point of its values")
     (n, h, w, c) = given.shape
     to_space = node.op.kind == "depth_to_space"
-    apart = (n, h, w, block, block, -1) if to_space else (n, h // block, block, w // block, block, c)
+    apart = (n, h, w, block, block, c // block**2) if to_space else (n, h // block, block, w // block, block, c)
 
     def kernel(arrays: Sequence[Array]) -> tuple[Array]:
         return (np.ascontiguousarray(arrays[0].reshape(apart).swapaxes(2, 3)).reshape(out.shape),)

@@ -14,8 +14,10 @@ from runtime_py.ops.hybrid import (
     hybrid_arithmetic,
     hybrid_sum_dtype,
     image_scale_first_fused,
-    per_channel_scales,
+    quantize_by_pixel,
     reference_quantize,
+    scales_multiplied_first,
+    symmetric_quantize,
     weight_scale_first,
     xnnpack_quantize,
 )
@@ -60,12 +62,19 @@ def bind(node: Node) -> Kernel:
 def _bind_hybrid(node: Node, windows: Windows, dense: Array) -> Kernel:
     """float32 images on int8 weights: XNNPACK takes a plain 1x1 convolution pixel by pixel, all else by image."""
     weights = node.input(1)
-    scales = per_channel_scales(node, weights, 0)
+    scales = weight_scales(node, weights, 0)
     matrix = np.ascontiguousarray(dense.T, hybrid_sum_dtype(dense))
     plain = windows.taps == 1 and windows.rows.stride == windows.columns.stride == 1
+    plain = plain and node.output.shape[1:3] == node.input(0).shape[1:3]
     if node.dialect.name == "xnnpack" and plain and weights.shape[3] == node.input(0).shape[3]:
         return by_pixel_kernel(node, matrix, scales)
-    prepare = hybrid_arithmetic(node, HYBRIDS[node.dialect.name], dense, scales, windows.columns.count)
+    hybrid = node.rule(HYBRIDS)
+    if node.dialect.name == "litert-reference" and weights.quant is not None and not weights.quant.per_channel:
+        hybrid = SINGLE_SCALE
+    if node.op.attrs.get("pixel_grids", False):
+        node.require(node.input(0).shape[0] == 1, "shares its image with a 1x1 convolution in a batch, where it fails")
+        hybrid = Hybrid(quantize_by_pixel, hybrid.scale)
+    prepare = hybrid_arithmetic(node, hybrid, dense, scales, windows.columns.count)
 
     def kernel(arrays: Sequence[Array]) -> tuple[Array]:
         prepared = [prepare(image) for image in arrays[0]]
@@ -79,6 +88,10 @@ HYBRIDS: dict[str, Hybrid] = {
     "xnnpack": Hybrid(xnnpack_quantize, image_scale_first_fused),
     "litert-reference": Hybrid(reference_quantize, weight_scale_first),
 }
+
+
+SINGLE_SCALE = Hybrid(symmetric_quantize, scales_multiplied_first)
+"""LiteRT's reference kernel for weights that have one scale in all."""
 
 
 def _windows(node: Node) -> Windows:

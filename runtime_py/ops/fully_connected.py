@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from runtime_py.arithmetic import round_half_away
 from runtime_py.ops.gemm import Arithmetic, float_arithmetic, integer_arithmetic, kernel_requantizer, weight_scales
+from runtime_py.ops.hybrid import by_pixel_kernel, hybrid_sum_dtype, symmetric_rows_kernel
 from runtime_py.ops.node import Array, Kernel, Node, Shape
 from runtime_py.requantize import Reals, SumGrid
 
@@ -43,6 +44,8 @@ def bind(node: Node) -> Kernel:
             arithmetic = integer_arithmetic(node, data, scales, 1, requantizer)
         case "float32", "float32", "float32":
             arithmetic = float_arithmetic(node, weights.shape[0], 1)
+        case "float32", "int8", "float32":
+            return _bind_hybrid(node, data)
         case _:
             raise node.unsupported()
     matrix = np.ascontiguousarray(data.T, arithmetic.sum_dtype)
@@ -52,6 +55,15 @@ def bind(node: Node) -> Kernel:
         return (_product(arrays[0].reshape(-1, matrix.shape[0]), matrix, arithmetic, out.dtype).reshape(out.shape),)
 
     return kernel
+
+
+def _bind_hybrid(node: Node, weights_OI: Array) -> Kernel:
+    """float32 rows on int8 weights, each row quantised by itself."""
+    scales = weight_scales(node, node.input(1), 0)
+    matrix = np.ascontiguousarray(weights_OI.T, hybrid_sum_dtype(weights_OI))
+    if node.dialect.name == "litert-reference":
+        return symmetric_rows_kernel(node, matrix, scales)
+    return by_pixel_kernel(node, matrix, scales)
 
 
 def _product(rows: Array, matrix: Array, arithmetic: Arithmetic, dtype: str) -> Array:

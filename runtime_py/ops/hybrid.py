@@ -71,6 +71,26 @@ def by_pixel_kernel(node: Node, weights_IO: Array, channel_scale: Array) -> Kern
     return kernel
 
 
+def symmetric_rows_kernel(node: Node, weights_IO: Array, channel_scale: Array) -> Kernel:
+    """LiteRT's own fully connected layer on float32, which quantises each row by itself, without a zero point.
+
+    Source: TFLite `EvalHybrid` (kernels/fully_connected.cc).
+    """
+    bias = hybrid_bias(node, weights_IO.shape[1])
+    low, high = hybrid_limits(node)
+
+    def kernel(arrays: Sequence[Array]) -> tuple[Array]:
+        rows = arrays[0].reshape(-1, weights_IO.shape[0])
+        largest = np.abs(rows).max(axis=1, keepdims=True)
+        safe = np.where(largest == 0, np.float32(1), largest)
+        stored = np.clip(_rows_rounded_in_eights(rows * (np.float32(127) / safe)), -127, 127)
+        sums = np.matmul(stored.astype(weights_IO.dtype), weights_IO).astype(np.float32, copy=False)
+        real = scales_multiplied_first(sums, safe / np.float32(127), channel_scale, bias)
+        return (np.clip(real, low, high).reshape(node.output.shape),)
+
+    return kernel
+
+
 def hybrid_sum_dtype(weights_ON: Array) -> type[Any]:
     """As `exact_sum_dtype`, for the zero point that lets the sums grow largest: it is known only while running."""
     return exact_sum_dtype(weights_ON, INT8_MIN, None)
@@ -108,21 +128,48 @@ def reference_quantize(values: Array) -> Quantized:
     from_low, from_high = INT8_MIN - np.float64(low) / step, INT8_MAX - np.float64(high) / step
     low_error, high_error = 128 + abs(np.float64(low) / step), 127 + abs(np.float64(high) / step)
     best = from_low if low_error < high_error else from_high
-    zero_point = int(np.clip(round_half_away(best), INT8_MIN, INT8_MAX))
+    zero_point = int(np.nan_to_num(np.clip(round_half_away(best), INT8_MIN, INT8_MAX)))
     scale = np.float32(step)
-    scaled = values.reshape(-1) * np.float32(np.float32(1) / scale)
-    whole = scaled.size - scaled.size % 8
-    rounded = np.empty_like(scaled)
-    # Adding 1/2 in float32 can round up what lies just below a tie; the tail is rounded properly.
-    rounded[:whole] = np.trunc(scaled[:whole] + np.copysign(np.float32(0.5), scaled[:whole]))
-    rounded[whole:] = round_half_away(scaled[whole:])
+    rounded = _rounded_in_eights(values, np.float32(np.float32(1) / scale))
     stored = np.clip(rounded + zero_point, INT8_MIN, INT8_MAX).astype(np.int8)
-    return stored.reshape(values.shape), zero_point, scale
+    return stored, zero_point, scale
+
+
+def symmetric_quantize(values: Array) -> Quantized:
+    """TFLite `tensor_utils::SymmetricQuantizeFloats`, which serves convolutions whose weights have a single scale."""
+    largest = np.float32(np.abs(values).max())
+    if largest == 0:
+        return np.zeros(values.shape, np.int8), 0, np.float32(1)
+    stored = _rounded_in_eights(values, np.float32(np.float32(127) / largest))
+    return np.clip(stored, -127, 127).astype(np.int8), 0, np.float32(largest / np.float32(127))
+
+
+def _rounded_in_eights(values: Array, inverse: np.float32) -> Array:
+    """`values * inverse` to nearest; groups of eight add 1/2 in float32, which rounds up what is just below a tie."""
+    return _rows_rounded_in_eights(values.reshape(1, -1) * inverse).reshape(values.shape)
+
+
+def _rows_rounded_in_eights(scaled: Array) -> Array:
+    """Rows of scaled values to nearest; see `_rounded_in_eights`."""
+    whole = scaled.shape[1] - scaled.shape[1] % 8
+    rounded = np.empty_like(scaled)
+    rounded[:, :whole] = np.trunc(scaled[:, :whole] + np.copysign(np.float32(0.5), scaled[:, :whole]))
+    rounded[:, whole:] = round_half_away(scaled[:, whole:])
+    return rounded
 
 
 def xnnpack_quantize(values: Array) -> Quantized:
     """XNNPACK `xnn_f32_qd8_asymmetric_quantization_params` and its conversion."""
     stored, zero_point, scale = _xnnpack_quantized(values.reshape(1, -1), 1)
+    return stored.reshape(values.shape), int(zero_point[0, 0]), np.float32(scale[0, 0])
+
+
+def quantize_by_pixel(values: Array) -> Quantized:
+    """Each pixel of an image on its own grid, of which only the first pixel's is told.
+
+    Measured on ExecuTorch 1.4.1 where a 1x1 convolution, which needs pixels quantised so, shares them with others.
+    """
+    stored, zero_point, scale = _xnnpack_quantized(values.reshape(-1, values.shape[-1]), 1)
     return stored.reshape(values.shape), int(zero_point[0, 0]), np.float32(scale[0, 0])
 
 
@@ -135,7 +182,9 @@ def _xnnpack_quantized(values: Array, axis: int) -> tuple[Array, Array, Array]:
     low_scaled, high_scaled = low * scale, high * scale
     from_low, from_high = np.float32(INT8_MIN) - low_scaled, np.float32(INT8_MAX) - high_scaled
     errors = (np.float32(INT8_MIN) + low_scaled) + (np.float32(INT8_MAX) + high_scaled)
-    zero_point = np.rint(np.clip(np.where(errors > 0, from_low, from_high), INT8_MIN, INT8_MAX))
+    # Values that are not numbers have no range, and no zero point that would mean anything.
+    best = np.nan_to_num(np.where(errors > 0, from_low, from_high))
+    zero_point = np.rint(np.clip(best, INT8_MIN, INT8_MAX))
     stored = np.clip(np.rint(values * scale) + zero_point, INT8_MIN, INT8_MAX).astype(np.int8)
     return stored, zero_point, one / scale
 
@@ -145,9 +194,10 @@ def weight_scale_first(sums: Array, scale: np.float32, weight_scales: Array, bia
     return sums * weight_scales * scale + bias
 
 
-def scales_multiplied_first(sums: Array, scale: np.float32, weight_scales: Array, bias: Array) -> Array:
+def scales_multiplied_first(sums: Array, scale: np.float32 | Array, weight_scales: Array, bias: Array) -> Array:
     """TFLite `reference_integer_ops::DepthwiseConvHybridPerChannel`."""
-    return sums * (weight_scales * scale) + bias
+    real: Array = sums * (weight_scales * scale) + bias
+    return real
 
 
 def image_scale_first_fused(sums: Array, scale: np.float32 | Array, weight_scales: Array, bias: Array) -> Array:

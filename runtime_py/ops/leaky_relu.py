@@ -24,7 +24,7 @@ def bind(node: Node) -> Kernel:
     match node.dtypes():
         case "int8", "int8":
             (scale, zero_point), (out_scale, out_zero) = node.grid(node.input(0)), node.grid(node.output)
-            rule = RULES[node.dialect.name](scale, alpha, out_scale)
+            rule = node.rule(RULES)(scale, alpha, out_scale)
             return unary_kernel(lambda q: rule(q - zero_point) + out_zero)
         case "float32", "float32":
             return lambda arrays: (np.where(arrays[0] >= 0, arrays[0], arrays[0] * alpha),)
@@ -53,7 +53,18 @@ def xnnpack_rule(scale: np.float32, alpha: np.float32, out_scale: np.float32) ->
     return lambda x: (x * np.where(x >= 0, factors[0], factors[1]) + 128) >> 8
 
 
+def onnx_rule(scale: np.float32, alpha: np.float32, out_scale: np.float32) -> Rule:
+    """ONNX Runtime's QLinearLeakyRelu (qlinear_lookup_table.cc): in float32, rounded half to even."""
+
+    def rule(x: Array) -> Array:
+        real = x.astype(np.float32) * scale
+        return np.rint(np.where(real >= 0, real, real * alpha) / out_scale)
+
+    return rule
+
+
 RULES: dict[str, Callable[[np.float32, np.float32, np.float32], Rule]] = {
     "xnnpack": xnnpack_rule,
     "litert-reference": reference_rule,
+    "onnx-qdq": onnx_rule,
 }

@@ -6,7 +6,7 @@ import numpy as np
 
 from runtime_py.arithmetic import ACTIVATION_RANGES, INT8_MIN, activation_limits
 from runtime_py.ops.node import Array, Kernel, Node, Shape
-from runtime_py.ops.windows import Windows, strips, windows_of
+from runtime_py.ops.windows import MOST_WORK, Windows, strips, windows_of
 
 
 def shape(node: Node) -> tuple[Shape, ...]:
@@ -48,4 +48,7 @@ def _largest(image_NHWC: Array, windows: Windows, outside: float) -> Array:
 def _windows(node: Node) -> Windows:
     image = node.input(0).shape
     node.require(len(image) == 4, f"needs rank 4, has {image}")
-    return windows_of(node, (image[1], image[2]), node.attr("window"))
+    windows = windows_of(node, (image[1], image[2]), node.attr("window"))
+    work = windows.taps * windows.rows.count * windows.columns.count * image[0] * image[3]
+    node.require(work <= MOST_WORK, f"has a window of {node.attr('window')} over {image}, too much work to make sense")
+    return windows

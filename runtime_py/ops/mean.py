@@ -16,20 +16,17 @@ Rule = Callable[[Array], Array]
 
 def shape(node: Node) -> tuple[Shape, ...]:
     """The input's shape without the axes, or with 1 in their place."""
-    given, axes = node.input(0).shape, _axes(node)
-    if node.attr("keep_dims"):
-        return (tuple(1 if i in axes else n for i, n in enumerate(given)),)
-    return (tuple(n for i, n in enumerate(given) if i not in axes),)
+    return (reduced_shape(node),)
 
 
 def bind(node: Node) -> Kernel:
     """int8 by the dialect's rule for the exact sum; float32 as float32 sums."""
-    axes, out = _axes(node), node.output
+    axes, out = reduced_axes(node), node.output
     count = math.prod(node.input(0).shape[i] for i in axes)
     node.require(count > 0, "averages over nothing")
     match node.dtypes():
         case "int8", "int8":
-            rule = RULES[node.dialect.name](node.grid(node.input(0)), node.grid(out), count)
+            rule = node.rule(RULES)(node.grid(node.input(0)), node.grid(out), count)
 
             def kernel(arrays: Sequence[Array]) -> tuple[Array]:
                 mean = rule(np.asarray(np.sum(arrays[0], axis=axes, dtype=np.int64)))
@@ -58,13 +55,29 @@ def xnnpack_rule(given: Grid, out: Grid, count: int) -> Rule:
     return lambda sums: np.rint(sums.astype(np.float32) * scale + offset)
 
 
+def onnx_rule(given: Grid, out: Grid, count: int) -> Rule:
+    """ONNX Runtime's QLinearGlobalAveragePool (MLAS qlgavgpool.cpp): one float32 factor, rounded half to even."""
+    scale = np.float32(given[0] / np.float32(out[0] * np.float32(count)))
+    return lambda sums: np.rint((sums - count * given[1]).astype(np.float32) * scale) + out[1]
+
+
 RULES: dict[str, Callable[[Grid, Grid, int], Rule]] = {
     "xnnpack": xnnpack_rule,
     "litert-reference": reference_rule,
+    "onnx-qdq": onnx_rule,
 }
 
 
-def _axes(node: Node) -> tuple[int, ...]:
+def reduced_shape(node: Node) -> Shape:
+    """The input's shape without the attribute's axes, or with 1 in their place."""
+    given, axes = node.input(0).shape, reduced_axes(node)
+    if node.attr("keep_dims"):
+        return tuple(1 if i in axes else n for i, n in enumerate(given))
+    return tuple(n for i, n in enumerate(given) if i not in axes)
+
+
+def reduced_axes(node: Node) -> tuple[int, ...]:
+    """The attribute's axes, counted from the first, each once."""
     rank = len(node.input(0).shape)
     axes = node.attr("axes")
     node.require(all(-rank <= a < rank for a in axes), f"has axes {axes} for rank {rank}")

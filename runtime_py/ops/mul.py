@@ -26,9 +26,10 @@ def bind(node: Node) -> Kernel:
         case "int8", "int8", "int8":
             (first, zero_a), (second, zero_b) = node.grid(node.input(0)), node.grid(node.input(1))
             out_scale, out_zero = node.grid(node.output)
-            rule = RULES[node.dialect.name](np.float32(np.float32(first * second) / out_scale))
+            step = node.unsigned_step
+            rule = node.rule(RULES)(np.float32(np.float32(first * second) / out_scale), out_zero + step)
             limits = activation_limits(activation, out_scale, out_zero, node.dialect.round_limit)
-            return binary_kernel(lambda a, b: np.clip(rule((a - zero_a) * (b - zero_b)) + out_zero, *limits))
+            return binary_kernel(lambda a, b: np.clip(rule((a - zero_a) * (b - zero_b)) - step, *limits))
         case "float32", "float32", "float32":
             low, high = ACTIVATION_RANGES[activation]
             return lambda arrays: (np.clip(arrays[0] * arrays[1], low, high),)
@@ -36,20 +37,32 @@ def bind(node: Node) -> Kernel:
             raise node.unsupported()
 
 
-def reference_rule(scale: np.float32) -> Rule:
+def reference_rule(scale: np.float32, zero_point: int) -> Rule:
     """TFLite `reference_integer_ops::Mul`."""
     factor = quantize_multiplier(scale)
-    return lambda product: multiply_by_quantized(product, *factor)
+    return lambda product: multiply_by_quantized(product, *factor) + zero_point
 
 
-def xnnpack_rule(scale: np.float32) -> Rule:
+def xnnpack_rule(scale: np.float32, zero_point: int) -> Rule:
     """XNNPACK `xnn_qs8_vmul` (minmax, fp32), saturated to 16 bits. LiteRT keeps scales outside [2**-16, 2**8)."""
     if not 2.0**-16 <= scale < 2.0**8:
-        return reference_rule(scale)
-    return lambda product: np.clip(np.rint(product.astype(np.float32) * scale), -(2**15), 2**15 - 1).astype(np.int64)
+        return reference_rule(scale, zero_point)
+
+    def rule(product: Array) -> Array:
+        limited = np.clip(np.rint(product.astype(np.float32) * scale), -(2**15), 2**15 - 1)
+        whole: Array = limited.astype(np.int64) + zero_point
+        return whole
+
+    return rule
 
 
-RULES: dict[str, Callable[[np.float32], Rule]] = {
+def onnx_rule(scale: np.float32, zero_point: int) -> Rule:
+    """ONNX Runtime's QLinearMul (MLAS qlmul.cpp): the zero point is added before rounding half to even."""
+    return lambda product: np.rint(product.astype(np.float32) * scale + np.float32(zero_point))
+
+
+RULES: dict[str, Callable[[np.float32, int], Rule]] = {
+    "onnx-qdq": onnx_rule,
     "xnnpack": xnnpack_rule,
     "litert-reference": reference_rule,
 }

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,7 @@ from runtime_py.program import Op, Tensor
 
 Array = NDArray[Any]
 Shape = tuple[int, ...]
+Rule = TypeVar("Rule")
 
 Kernel = Callable[[Sequence[Array]], Sequence[Array]]
 """A bound operation: the inputs' arrays to the outputs' arrays. An absent optional input is an empty array."""
@@ -61,6 +62,18 @@ class Node:
         if tensor.quant.per_channel:
             raise self.error(f"needs one scale on '{tensor.name}', it has {tensor.quant.scale.size}")
         return np.float32(tensor.quant.scale.reshape(-1)[0]), int(tensor.quant.zero_point.reshape(-1)[0])
+
+    def rule(self, rules: Mapping[str, Rule]) -> Rule:
+        """The dialect's entry of a table of rules by dialect."""
+        if self.dialect.name not in rules:
+            raise self.error(f"on {self.input(0).dtype} has no rule in dialect '{self.dialect.name}'")
+        return rules[self.dialect.name]
+
+    @property
+    def unsigned_step(self) -> int:
+        """128 where the file has uint8 for what is int8 here, else 0: rules that add a zero point before they round
+        must add the file's own, since float32 sums depend on its size."""
+        return 128 if self.op.attrs.get("unsigned", False) else 0
 
     def same_grid(self, *tensors: Tensor) -> bool:
         """Whether all tensors have the grid of the first; true for floats."""

@@ -23,11 +23,21 @@ def bind(node: Node) -> Kernel:
     out = node.grid(node.output)
     match node.dtypes():
         case "float32", "int8":
-            return FROM_FLOAT[node.dialect.name](out)
+            return node.rule(FROM_FLOAT)(out)
+        case ("uint8", "int8") | ("int8", "uint8"):
+            return _between_signs(node)
         case "int8", "int8":
-            return FROM_INT8[node.dialect.name](node.grid(node.input(0)), out)
+            return node.rule(FROM_INT8)(node.grid(node.input(0)), out)
         case _:
             raise node.unsupported()
+
+
+def _between_signs(node: Node) -> Kernel:
+    """The same grid with 128 more or less, in every dialect: the top bit turns over."""
+    (scale, zero_point), (out_scale, out_zero) = node.grid(node.input(0)), node.grid(node.output)
+    step = 128 if node.output.dtype == "uint8" else -128
+    node.require(out_scale == scale and out_zero == zero_point + step, "changes the grid between uint8 and int8")
+    return lambda arrays: ((arrays[0].view(np.uint8) ^ np.uint8(0x80)).view(node.output.dtype),)
 
 
 def _xnnpack_from_float(out: Grid) -> Kernel:
@@ -43,9 +53,16 @@ def _reference_from_float(out: Grid) -> Kernel:
     return lambda arrays: (_stored(round_half_away(arrays[0] / scale), zero_point),)
 
 
+def _nearest_even(out: Grid) -> Kernel:
+    """MIL `quantize` and ONNX QuantizeLinear: divides, rounds half to even; NaN is the least integer."""
+    scale, zero_point = out
+    least = np.float32(INT8_MIN - zero_point)
+    return lambda arrays: (_stored(np.fmax(np.rint(arrays[0] / scale), least), zero_point),)
+
+
 def _stored(rounded: Array, zero_point: int) -> Array:
-    np.clip(rounded, INT8_MIN - zero_point, INT8_MAX - zero_point, out=rounded)
-    return (rounded + np.float32(zero_point)).astype(np.int8)
+    limited = np.clip(rounded, INT8_MIN - zero_point, INT8_MAX - zero_point)
+    return (limited + np.float32(zero_point)).astype(np.int8)
 
 
 def _reference_from_int8(given: Grid, out: Grid) -> Kernel:
@@ -92,6 +109,8 @@ def _optimized_from_int8(given: Grid, out: Grid) -> Kernel:
 FROM_FLOAT: dict[str, Callable[[Grid], Kernel]] = {
     "xnnpack": _xnnpack_from_float,
     "litert-reference": _reference_from_float,
+    "coreml-fp16": _nearest_even,
+    "onnx-qdq": _nearest_even,
 }
 FROM_INT8: dict[str, Callable[[Grid, Grid], Kernel]] = {
     "xnnpack": _xnnpack_from_int8,

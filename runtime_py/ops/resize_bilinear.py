@@ -35,7 +35,7 @@ class Corners:
 def shape(node: Node) -> tuple[Shape, ...]:
     """The declared height and width, with the input's batch and channels."""
     given, out = node.input(0).shape, node.output.shape
-    node.require(len(given) == 4 and len(out) == 4 and min(given) > 0, f"needs rank 4, has {given} and {out}")
+    node.require(len(given) == 4 and len(out) == 4 and min(*given, *out) > 0, f"cannot resize {given} to {out}")
     return ((given[0], out[1], out[2], given[3]),)
 
 
@@ -48,7 +48,7 @@ def bind(node: Node) -> Kernel:
     if given.dtype == "float32":
         rows, columns = (_float_taps(given.shape[i], out.shape[i], corners) for i in (1, 2))
         return lambda arrays: (_interpolate(arrays[0], rows, columns),)
-    taps, finish = RULES[node.dialect.name]
+    taps, finish = node.rule(RULES)
     rows, columns = (taps(given.shape[i], out.shape[i], corners) for i in (1, 2))
 
     def kernel(arrays: Sequence[Array]) -> tuple[Array]:

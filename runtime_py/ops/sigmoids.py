@@ -24,6 +24,8 @@ def bind(node: Node) -> Kernel:
     match node.dtypes():
         case "int8", "int8":
             given, out = node.grid(node.input(0)), node.grid(node.output)
+            if node.dialect.name == "onnx-qdq":
+                return unary_kernel(lambda q: _onnx_curve(kind, (q - given[1]).astype(np.float32) * given[0], out))
             reference = node.dialect.name == "litert-reference"
             if reference and kind == "logistic":
                 node.require(out == (np.float32(1 / 256), -128), "needs the output scale 1/256 and zero point -128")
@@ -36,6 +38,12 @@ def bind(node: Node) -> Kernel:
             return lambda arrays: (REFERENCE_CURVES[kind](arrays[0]),)
         case _:
             raise node.unsupported()
+
+
+def _onnx_curve(kind: str, real: Array, out: tuple[np.float32, int]) -> Array:
+    """ONNX Runtime's QLinearSigmoid (qlinear_lookup_table.cc): a float32 quotient, rounded half to even."""
+    rounded: Array = np.rint(XNNPACK_CURVES[kind](real) / out[0]) + out[1]
+    return rounded
 
 
 def _reference_finish(y: Array, inverse: np.float32, zero_point: int) -> Array:

@@ -12,9 +12,14 @@ from runtime_py.ops.node import Array, Kernel, Node, Shape
 INT32_MAX = (1 << 31) - 1
 INTEGER_BITS, SUM_BITS = 5, 12
 
+CELLS_AT_ONCE = 1 << 18
+"""Bounds the memory of the wide integers in between."""
+
 
 def shape(node: Node) -> tuple[Shape, ...]:
-    """The input's shape."""
+    """The input's shape, when there is something along its last axis."""
+    given = node.input(0).shape
+    node.require(len(given) > 0 and given[-1] > 0, f"has nothing along the last axis of {given}")
     return (node.input(0).shape,)
 
 
@@ -23,11 +28,13 @@ def bind(node: Node) -> Kernel:
     beta = np.float32(node.attr("beta"))
     match node.dtypes():
         case "int8", "int8":
+            if node.dialect.name == "onnx-qdq":
+                return _by_rows(onnx_rule(node.grid(node.input(0))[0], beta, *node.grid(node.output)))
             node.require(
                 node.grid(node.output) == (np.float32(1 / 256), -128),
                 "needs the output scale 1/256 and zero point -128, which every kernel insists on",
             )
-            return _by_rows(RULES[node.dialect.name](node.grid(node.input(0))[0], beta))
+            return _by_rows(node.rule(RULES)(node.grid(node.input(0))[0], beta))
         case "float32", "float32":
             return lambda arrays: (_real(arrays[0], beta),)
         case _:
@@ -42,9 +49,13 @@ def _real(x: Array, beta: np.float32) -> Array:
 
 def _by_rows(rule: Callable[[Array], Array]) -> Kernel:
     def kernel(arrays: Sequence[Array]) -> tuple[Array]:
-        q = arrays[0].astype(np.int64)
-        below = q - q.max(axis=-1, keepdims=True)
-        return (np.clip(rule(below), -128, 127).astype(np.int8),)
+        rows = arrays[0].reshape(-1, arrays[0].shape[-1])
+        out = np.empty(rows.shape, np.int8)
+        step = max(1, CELLS_AT_ONCE // rows.shape[1])
+        for first in range(0, len(rows), step):
+            q = rows[first : first + step].astype(np.int64)
+            out[first : first + step] = np.clip(rule(q - q.max(axis=-1, keepdims=True)), -128, 127)
+        return (out.reshape(arrays[0].shape),)
 
     return kernel
 
@@ -75,9 +86,28 @@ def reference_rule(scale: np.float32, beta: np.float32) -> Callable[[Array], Arr
         e = _exp_of_negative(high_multiply(np.where(counted, below, 0) << exponent, multiplier))
         total = np.where(counted, rounding_shift(e, SUM_BITS), 0).sum(axis=-1, keepdims=True)
         headroom = 32 - np.frexp(total.astype(np.float64))[1].astype(np.int64)
-        inverse = _reciprocal((total << headroom) - (1 << 31))
+        inverse = reciprocal((total << headroom) - (1 << 31))
         scaled = rounding_shift(high_multiply(inverse, e), SUM_BITS - headroom + 23)
         return np.where(counted, scaled - 128, -128)
+
+    return rule
+
+
+def onnx_rule(scale: np.float32, beta: np.float32, out_scale: np.float32, zero_point: int) -> Callable[[Array], Array]:
+    """ONNX Runtime's QLinearSoftmax (qlinear_softmax.cc): float32 exponentials from a table, blown up to use its range.
+
+    The factor depends on how many values are added, so that their sum stays finite. On uint8 ONNX Runtime lets a
+    probability of 256/256 wrap to 0; here it is the highest integer, as it is with its optimiser off.
+    """
+
+    def rule(below: Array) -> Array:
+        room = max(0.0, float(np.log(np.finfo(np.float32).max / np.float32(below.shape[-1]))) - 5)
+        step = float(scale) * float(beta)
+        table = np.exp(room - np.arange(256) * step).astype(np.float32)
+        e = table[-below]
+        total = np.cumsum(e, axis=-1, dtype=np.float32)[..., -1:]
+        rounded: Array = np.rint(e * np.floor(np.float32(1) / out_scale) / total) + zero_point
+        return rounded
 
     return rule
 
@@ -114,7 +144,7 @@ def _exp_of_last_quarter(a: Int64s) -> Int64s:
     return at_eighth + high_multiply(at_eighth, x + tail)
 
 
-def _reciprocal(a: Int64s) -> Int64s:
+def reciprocal(a: Int64s) -> Int64s:
     """1 / (1 + a) for a in Q0.31, by three Newton steps. Source: gemmlowp `one_over_one_plus_x_for_x_in_0_1`."""
     half = (a + INT32_MAX + 1) >> 1
     x = 1515870810 + high_multiply(half, -1010580540)

@@ -1,4 +1,4 @@
-"""`split`: a tensor cut into `count` equal parts along `axis`. TFLite SPLIT."""
+"""`split`: a tensor cut into `count` parts along `axis`, equal or of `sizes` (one may be -1). TFLite SPLIT, SPLIT_V."""
 
 from __future__ import annotations
 
@@ -8,20 +8,32 @@ from runtime_py.ops.node import Kernel, Node, Shape
 
 
 def shape(node: Node) -> tuple[Shape, ...]:
-    """As many equal shapes as there are parts."""
-    given, count = node.input(0).shape, int(node.attr("count"))
-    axis = _axis(node)
-    node.require(count == len(node.outputs) and given[axis] % count == 0, f"cannot cut {given[axis]} into {count}")
-    return ((*given[:axis], given[axis] // count, *given[axis + 1 :]),) * count
+    """One shape for each part."""
+    given, axis = node.input(0).shape, _axis(node)
+    return tuple((*given[:axis], n, *given[axis + 1 :]) for n in _sizes(node))
 
 
 def bind(node: Node) -> Kernel:
     """Copies of any type; the grid must stay."""
-    axis, count = _axis(node), len(node.outputs)
+    axis, cuts = _axis(node), np.cumsum(_sizes(node))[:-1].tolist()
     node.require(len(set(node.dtypes())) == 1, "changes the type of its values")
     if node.output.dtype == "int8":
         node.require(node.same_grid(node.input(0), *node.outputs), "changes the scale or zero point of its values")
-    return lambda arrays: tuple(np.ascontiguousarray(part) for part in np.split(arrays[0], count, axis))
+    return lambda arrays: tuple(np.ascontiguousarray(part) for part in np.split(arrays[0], cuts, axis))
+
+
+def _sizes(node: Node) -> tuple[int, ...]:
+    """Lengths of the parts along the axis."""
+    whole, count = node.input(0).shape[_axis(node)], int(node.attr("count"))
+    sizes = node.op.attrs.get("sizes")
+    if sizes is None:
+        node.require(count == len(node.outputs) and whole % count == 0, f"cannot cut {whole} into {count}")
+        sizes = (whole // count,) * count
+    rest = whole - sum(n for n in sizes if n >= 0)
+    sizes = tuple(rest if n == -1 else n for n in sizes)
+    node.require(len(sizes) == len(node.outputs), f"has {len(node.outputs)} outputs for {len(sizes)} parts")
+    node.require(min(sizes) >= 0 and sum(sizes) == whole, f"cannot cut {whole} into {sizes}")
+    return sizes
 
 
 def _axis(node: Node) -> int:

@@ -34,7 +34,9 @@ def bind_sum(node: Node, sign: int) -> Kernel:
     match node.dtypes():
         case "int8", "int8", "int8":
             grids = (node.grid(node.input(0)), node.grid(node.input(1)), node.grid(node.output))
-            rule = RULES[node.dialect.name](*grids, sign)
+            if node.dialect.name == "onnx-qdq":
+                return binary_kernel(_in_file_signs(grids, sign, node.unsigned_step))
+            rule = node.rule(RULES)(*grids, sign)
             limits = activation_limits(activation, *grids[2], node.dialect.round_limit)
             return binary_kernel(lambda a, b: np.clip(rule(a, b), *limits))
         case "float32", "float32", "float32":
@@ -74,6 +76,28 @@ def xnnpack_rule(first: Grid, second: Grid, out: Grid, sign: int) -> Rule:
         return ((fine + (1 << (shift - 1))) >> shift) + out[1]
 
     return rule
+
+
+def onnx_rule(first: Grid, second: Grid, out: Grid, sign: int) -> Rule:
+    """ONNX Runtime's QLinearAdd on x86: two fused multiply-adds in float32, the zero points in their offset.
+
+    Source: MLAS `MlasQLinearAdd` (qladd.cpp), its order measured. It has no subtraction between grids.
+    """
+    ratio_a, ratio_b = np.float32(first[0] / out[0]), np.float32(sign) * np.float32(second[0] / out[0])
+    offset = np.float32(out[1]) - np.float32(ratio_a * np.float32(first[1]) + ratio_b * np.float32(second[1]))
+
+    def rule(a: Array, b: Array) -> Array:
+        # A float64 sum of an exact product, rounded to float32, is what one fused multiply-add gives.
+        inner = (np.float64(ratio_b) * b + np.float64(offset)).astype(np.float32)
+        return np.rint((np.float64(ratio_a) * a + inner).astype(np.float32))
+
+    return rule
+
+
+def _in_file_signs(grids: tuple[Grid, Grid, Grid], sign: int, step: int) -> Rule:
+    first, second, out = ((scale, zero_point + step) for scale, zero_point in grids)
+    rule = onnx_rule(first, second, out, sign)
+    return lambda a, b: rule(a + step, b + step) - step
 
 
 RULES: dict[str, Callable[[Grid, Grid, Grid, int], Rule]] = {

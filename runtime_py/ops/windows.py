@@ -14,6 +14,9 @@ from runtime_py.ops.node import Array, Node
 CACHE_BYTES = 1 << 21
 """What a strip's buffers may take together; the fastest of 0.5, 1 and 2 MiB beside 1 MiB of second-level cache."""
 
+MOST_WORK = 1 << 32
+"""Cells that all windows of a pool may see together; a small file could otherwise make it run for hours."""
+
 LARGEST_MARGIN = 1 << 14
 """Rows or columns of padding; more is taken for damage."""
 

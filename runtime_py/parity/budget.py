@@ -14,10 +14,13 @@ from runtime_py.errors import DpocketError
 
 @dataclass(frozen=True)
 class Limit:
-    """At most so many differing integers per million, and at most so many pixels of deviation anywhere."""
+    """At most so many differing integers per million, so many pixels of deviation anywhere, and so many integers per
+    million that differ by more than one step. Without `noise` only pictures count."""
 
     differing_per_million: float
     max_disparity_px: float
+    beyond_one_per_million: float = 1e6
+    noise: bool = True
 
 
 DEFAULT_BUDGET: Mapping[str, Limit] = MappingProxyType(
@@ -27,10 +30,14 @@ DEFAULT_BUDGET: Mapping[str, Limit] = MappingProxyType(
         "reference": Limit(0.0, 0.0),
         "executorch": Limit(0.0, 0.0),
         "onnxruntime": Limit(10_000.0, 0.25),
-        "coreml": Limit(1_000.0, 0.25),
+        "coreml": Limit(1e6, 0.5, beyond_one_per_million=5_000.0, noise=False),
     }
 )
-"""By runtime. The first four run the same integer arithmetic, so nothing less than equality is in order."""
+"""By runtime. The first four run the same integer arithmetic, so nothing less than equality is in order.
+
+Core ML computes between its quantise operations in float16, whose 11 bits often fall on the other side of a rounding
+tie; on noise, where every accumulator is driven to its ends, such steps grow from layer to layer.
+"""
 
 
 def load_budget(path: Path | None) -> Mapping[str, Limit]:

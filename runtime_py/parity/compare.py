@@ -7,21 +7,31 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from runtime_py.contract import TensorSpec
 from runtime_py.errors import ContractError
+from runtime_py.parity.samples import NOISE
 from runtime_py.parity.trace import Trace
+
+
+def _integers(real: NDArray[np.float32], spec: TensorSpec) -> NDArray[np.int64]:
+    """The stored integers behind real values on the grid of `spec`."""
+    stored: NDArray[np.int64] = np.rint(real / np.float32(spec.scale or 1.0)).astype(np.int64) + (spec.zero_point or 0)
+    return stored
 
 
 @dataclass(frozen=True)
 class Comparison:
     """One output of two traces.
 
-    `differing` of `total` integers differ (None where one side has no integer grid); `max_px` and `mean_px` are
+    `differing` of `total` integers differ, `beyond_one` of them by more than one step (both None where one side has no
+    integer grid); `max_px` and `mean_px` are
     absolute deviations in the output's unit; `worst_sample` names the sample with the largest deviation and
     `worst_map` is its signed deviation (trace minus reference), float32 H×W.
     """
 
     output: str
     differing: int | None
+    beyond_one: int | None
     total: int
     max_px: float
     mean_px: float
@@ -29,29 +39,38 @@ class Comparison:
     worst_map: NDArray[np.float32]
 
 
-def compare(trace: Trace, reference: Trace, output: str = "disparity") -> Comparison:
-    """Compare `output` of two traces of the same samples. Raises ContractError when they are not comparable."""
+def compare(trace: Trace, reference: Trace, output: str = "disparity", noise: bool = True) -> Comparison:
+    """Compare `output` of two traces of the same samples, without `noise` on those that are pictures only.
+
+    Raises ContractError when the traces are not comparable.
+    """
     if trace.inputs_sha256 != reference.inputs_sha256:
         raise ContractError(
             f"the traces of {trace.artifact} and {reference.artifact} saw different samples; record both on the same"
         )
     ours, theirs = trace.contract.output(output), reference.contract.output(output)
-    real, real_reference = ours.dequantize(trace.outputs[output]), theirs.dequantize(reference.outputs[output])
+    kept = [i for i, name in enumerate(trace.samples) if noise or not name.startswith(NOISE)]
+    if not kept:
+        raise ContractError("there is no picture among the samples; give a capture")
+    real = ours.dequantize(trace.outputs[output][kept])
+    real_reference = theirs.dequantize(reference.outputs[output][kept])
     if real.shape != real_reference.shape:
         raise ContractError(f"'{output}' is {real.shape} in one trace and {real_reference.shape} in the other")
     deviation = real - real_reference
     worst = int(np.argmax(np.abs(deviation).reshape(len(deviation), -1).max(axis=1)))
-    differing = None
-    if theirs.scale is not None and theirs.dtype == "int8" and ours.scale == theirs.scale:
-        # A float32 output of an int8 artifact lies on the same grid: its integers are recovered exactly.
-        integers = np.rint(real / np.float32(theirs.scale)).astype(np.int64) + (theirs.zero_point or 0)
-        differing = int(np.count_nonzero(integers != reference.outputs[output]))
+    differing = beyond_one = None
+    if theirs.scale is not None and ours.scale is not None:
+        # A float32 output of an int8 artifact lies on its grid: its integers are recovered exactly. Core ML's scale
+        # is the grid's rounded to float16, so each side is divided by its own.
+        steps = np.abs(_integers(real, ours) - _integers(real_reference, theirs))
+        differing, beyond_one = int(np.count_nonzero(steps)), int(np.count_nonzero(steps > 1))
     return Comparison(
         output=output,
         differing=differing,
+        beyond_one=beyond_one,
         total=int(real.size),
         max_px=float(np.abs(deviation).max()),
         mean_px=float(np.abs(deviation).mean()),
-        worst_sample=trace.samples[worst],
+        worst_sample=trace.samples[kept[worst]],
         worst_map=deviation[worst],
     )

@@ -1,7 +1,8 @@
 """Parity of a set of artifacts: every artifact in every runtime that this machine has, against the reference.
 
-LiteRT's two kernel sets and the reference runtime's two dialects are checked against each other; every other runtime
-is checked against the reference runtime's XNNPACK dialect on the same student's .tflite.
+A vendor's runtime and the reference runtime in that vendor's dialect are checked against each other on the same file.
+Where a .tflite of the same student is at hand, the other vendors are checked against that instead: the question is
+then not only whether a file is computed right, but whether all files compute the same.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from types import MappingProxyType
 from typing import Any
 
 from runtime_py.contract import Contract
-from runtime_py.errors import ArtifactError, ContractError, DpocketError, RuntimeUnavailable
+from runtime_py.errors import ArtifactError, ContractError, RuntimeUnavailable
 from runtime_py.manifest import contract_of
 from runtime_py.parity.budget import DEFAULT_BUDGET, Limit
 from runtime_py.parity.compare import Comparison, compare
@@ -23,33 +24,54 @@ from runtime_py.runners import DIALECTS_OF, open_runner
 
 Progress = Callable[[str, int, int], None]
 
+Key = tuple[str, str, str]
+"""A run: artifact path, runtime, dialect."""
+
+FLOAT_PX = 1e-3
+"""What float artifacts may deviate whatever the budget says: float32 sums depend on their order."""
+
 
 @dataclass(frozen=True)
 class Cell:
-    """One way to run one kind of artifact, and the way that it is checked against.
+    """One way to run one kind of artifact, and what it is checked against.
 
-    An `optional` one leaves no row where its runtime is not installed.
+    `against` is a runtime and dialect on the same file; `across`, where it is set, one on the student's .tflite, which
+    is preferred when there is one. `budget` names the limits that hold. An `optional` cell leaves no row where its
+    runtime is not installed.
     """
 
     runtime: str
     dialect: str
     against: tuple[str, str]
+    across: tuple[str, str] | None = None
+    budget: str = ""
     optional: bool = False
 
+
+XNNPACK, REFERENCE_KERNELS, QDQ, FP16 = "xnnpack", "litert-reference", "onnx-qdq", "coreml-fp16"
 
 MATRIX: Mapping[str, tuple[Cell, ...]] = MappingProxyType(
     {
         ".tflite": (
-            Cell("reference", "xnnpack", ("litert", "xnnpack")),
-            Cell("reference", "litert-reference", ("litert", "litert-reference")),
-            Cell("litert", "xnnpack", ("reference", "xnnpack")),
-            Cell("litert", "litert-reference", ("reference", "litert-reference")),
-            Cell("tensorflow", "xnnpack", ("reference", "xnnpack"), optional=True),
-            Cell("tensorflow", "litert-reference", ("reference", "litert-reference"), optional=True),
+            Cell("reference", XNNPACK, ("litert", XNNPACK)),
+            Cell("reference", REFERENCE_KERNELS, ("litert", REFERENCE_KERNELS)),
+            Cell("litert", XNNPACK, ("reference", XNNPACK)),
+            Cell("litert", REFERENCE_KERNELS, ("reference", REFERENCE_KERNELS)),
+            Cell("tensorflow", XNNPACK, ("reference", XNNPACK), optional=True),
+            Cell("tensorflow", REFERENCE_KERNELS, ("reference", REFERENCE_KERNELS), optional=True),
         ),
-        ".pte": (Cell("executorch", "xnnpack", ("reference", "xnnpack")),),
-        ".onnx": (Cell("onnxruntime", "onnx-qdq", ("reference", "xnnpack")),),
-        ".mlpackage": (Cell("coreml", "coreml-fp16", ("reference", "xnnpack")),),
+        ".pte": (
+            Cell("reference", XNNPACK, ("executorch", XNNPACK)),
+            Cell("executorch", XNNPACK, ("reference", XNNPACK), across=("reference", XNNPACK)),
+        ),
+        ".onnx": (
+            Cell("reference", QDQ, ("onnxruntime", QDQ)),
+            Cell("onnxruntime", QDQ, ("reference", QDQ), across=("reference", XNNPACK)),
+        ),
+        ".mlpackage": (
+            Cell("reference", FP16, ("coreml", FP16), across=("reference", XNNPACK), budget="coreml"),
+            Cell("coreml", FP16, ("reference", FP16), across=("reference", XNNPACK)),
+        ),
     }
 )
 """By artifact suffix: adding a runtime is one line."""
@@ -89,7 +111,7 @@ class Parity:
 
     rows: tuple[ParityRow, ...]
     comparisons: tuple[Comparison | None, ...]
-    traces: Mapping[tuple[str, str, str], Trace]
+    traces: Mapping[Key, Trace]
 
     @property
     def within_budget(self) -> bool:
@@ -103,15 +125,11 @@ def run_parity(
     budget: Mapping[str, Limit] = DEFAULT_BUDGET,
     progress: Progress | None = None,
 ) -> Parity:
-    """Run and compare `artifacts` of one student on `samples`. Raises DpocketError when none can be the reference."""
+    """Run and compare `artifacts` of one student on `samples`; raises ArtifactError for a path that is no artifact."""
     cells = [(Path(path), cell) for path in artifacts for cell in cells_of(Path(path))]
-    anchors = [path for path, _ in cells if path.suffix == ".tflite"]
-    if not anchors:
-        raise DpocketError(
-            "parity needs a .tflite of the same student among the artifacts: it is what the reference runtime reads"
-        )
-    traces: dict[tuple[str, str, str], Trace] = {}
-    problems: dict[tuple[str, str, str], tuple[str, str]] = {}
+    shared = [path for path, _ in cells if path.suffix == ".tflite"]
+    traces: dict[Key, Trace] = {}
+    problems: dict[Key, tuple[str, str]] = {}
     for done, (path, cell) in enumerate(cells):
         if progress:
             progress(f"{path.name} in {cell.runtime} ({cell.dialect})", done, len(cells))
@@ -126,7 +144,7 @@ def run_parity(
     if progress:
         progress("compare", len(cells), len(cells))
     ran = [(path, cell) for path, cell in cells if {(str(path), cell.runtime, cell.dialect)} & {*traces, *problems}]
-    pairs = [_row(path, cell, traces, problems, _anchor(path, anchors), budget) for path, cell in ran]
+    pairs = [_row(path, cell, traces, problems, reference_of(path, cell, shared), budget) for path, cell in ran]
     return Parity(tuple(row for row, _ in pairs), tuple(c for _, c in pairs), traces)
 
 
@@ -155,30 +173,34 @@ def trace_of(path: Path, cell: Cell, samples: list[Sample]) -> Trace:
     )
 
 
-def _anchor(path: Path, anchors: list[Path]) -> Path:
-    """The .tflite that `path` is checked against: itself, one of the same stem, or the first."""
-    same = [a for a in anchors if a == path] or [a for a in anchors if a.stem == path.stem]
-    return (same or anchors)[0]
+def reference_of(path: Path, cell: Cell, shared: list[Path]) -> Key:
+    """The run that `cell` of `path` is checked against; `shared` are the .tflite files at hand."""
+    same_name = [tflite for tflite in shared if tflite.stem == path.stem]
+    if cell.across is None or not shared:
+        return (str(path), *cell.against)
+    return (str((same_name or shared)[0]), *cell.across)
 
 
 def _row(
     path: Path,
     cell: Cell,
-    traces: Mapping[tuple[str, str, str], Trace],
-    problems: Mapping[tuple[str, str, str], tuple[str, str]],
-    anchor: Path,
+    traces: Mapping[Key, Trace],
+    problems: Mapping[Key, tuple[str, str]],
+    reference_key: Key,
     budget: Mapping[str, Limit],
 ) -> tuple[ParityRow, Comparison | None]:
-    key, reference_key = (str(path), cell.runtime, cell.dialect), (str(anchor), *cell.against)
+    key = (str(path), cell.runtime, cell.dialect)
     comparison, latency = None, None
     if key in problems:
         status, reason = problems[key]
     else:
         latency = traces[key].latency_ms
-        against = f"{cell.against[0]} ({cell.against[1]})"
+        own = "" if reference_key[0] == str(path) else f" on {Path(reference_key[0]).name}"
+        against = f"{reference_key[1]} ({reference_key[2]}){own}"
         if reference_key in traces:
-            comparison = compare(traces[key], traces[reference_key])
-            status, reason = judge(comparison, budget[cell.runtime], against)
+            limit = budget[cell.budget or cell.runtime]
+            comparison = compare(traces[key], traces[reference_key], noise=limit.noise)
+            status, reason = judge(comparison, limit, against)
         else:
             status, reason = "unavailable", f"ran, but {against} did not: {problems[reference_key][1]}"
     row = ParityRow(
@@ -199,18 +221,25 @@ def _row(
 
 def judge(comparison: Comparison, limit: Limit, against: str) -> tuple[str, str]:
     """("ok" or "over", a sentence with the figures)."""
-    if comparison.differing is not None:
-        found = f"{comparison.differing} of {comparison.total} integers differ from {against}"
-        per_million = comparison.differing / comparison.total * 1e6
+    allowed_px, per_million, beyond = limit.max_disparity_px, 0.0, 0.0
+    if comparison.differing is None or comparison.beyond_one is None:
+        found = f"compared with {against} in real values"
+        allowed_px = max(allowed_px, FLOAT_PX)
     else:
-        found, per_million = f"compared with {against} in real values", 0.0
-    inside = per_million <= limit.differing_per_million and comparison.max_px <= limit.max_disparity_px
-    if inside:
-        return "ok", found
-    return "over", (
-        f"{found}, at most {limit.differing_per_million:g} per million allowed; largest deviation "
-        f"{comparison.max_px:.4f} px, at most {limit.max_disparity_px:g} px allowed"
-    )
+        found = f"{comparison.differing} of {comparison.total} integers differ from {against}"
+        per_million, beyond = (n / comparison.total * 1e6 for n in (comparison.differing, comparison.beyond_one))
+        if comparison.differing:
+            found += f", {comparison.beyond_one} by more than one step"
+    if not limit.noise:
+        found += " (pictures only)"
+    broken = []
+    if per_million > limit.differing_per_million:
+        broken.append(f"at most {limit.differing_per_million:g} differing per million are allowed")
+    if beyond > limit.beyond_one_per_million:
+        broken.append(f"at most {limit.beyond_one_per_million:g} per million may differ by more than one step")
+    if comparison.max_px > allowed_px:
+        broken.append(f"the largest deviation is {comparison.max_px:.4f} px, at most {allowed_px:g} px are allowed")
+    return ("over", "; ".join([found, *broken])) if broken else ("ok", found)
 
 
 def precision_of(path: Path) -> str:

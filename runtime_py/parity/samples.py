@@ -19,6 +19,9 @@ from runtime_py.captures.orientation import views
 from runtime_py.contract import Contract
 from runtime_py.student import network_inputs
 
+NOISE = "full-range random"
+"""How the names of samples begin that are no pictures."""
+
 
 @dataclass(frozen=True)
 class Sample:
@@ -61,5 +64,5 @@ def random_samples(contract: Contract, count: int, seed: int = 0) -> list[Sample
                 planes[spec.name] = ((integers - spec.zero_point) * np.float32(spec.scale)).astype(np.float32)
             else:
                 planes[spec.name] = generator.uniform(*spec.valid_range, spec.plane()).astype(np.float32)
-        samples.append(Sample(f"full-range random {index + 1}", planes))
+        samples.append(Sample(f"{NOISE} {index + 1}", planes))
     return samples

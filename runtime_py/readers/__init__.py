@@ -7,12 +7,22 @@ from pathlib import Path
 
 from runtime_py.errors import ArtifactError
 from runtime_py.program import Program
+from runtime_py.readers.mlpackage import read_mlpackage
+from runtime_py.readers.onnx import read_onnx
+from runtime_py.readers.pte import read_pte
 from runtime_py.readers.tflite import read_tflite
 
 READERS: Mapping[str, Callable[[bytes, str], Program]] = {
+    ".onnx": read_onnx,
     ".tflite": read_tflite,
+    ".pte": read_pte,
 }
 """Every format that is read, by suffix."""
+
+FOLDERS: Mapping[str, Callable[[Path], Program]] = {
+    ".mlpackage": read_mlpackage,
+}
+"""Every format that is a folder."""
 
 FOREIGN: Mapping[bytes, str] = {
     b"\xff\xd8\xff": "a JPEG image",
@@ -32,9 +42,13 @@ FOREIGN: Mapping[bytes, str] = {
 def read(path: str | Path) -> Program:
     """Reads an artifact. Raises ArtifactError when it is missing, foreign, damaged, or uses what is not supported."""
     path = Path(path)
-    reader = READERS.get(path.suffix.lower())
+    suffix = path.suffix.lower()
+    if suffix in FOLDERS:
+        return FOLDERS[suffix](path)
+    reader = READERS.get(suffix)
     if reader is None:
-        raise ArtifactError(f"{path} ends in '{path.suffix}'; the reference runtime reads {', '.join(READERS)}")
+        known = ", ".join((*READERS, *FOLDERS))
+        raise ArtifactError(f"{path} ends in '{path.suffix}'; the reference runtime reads {known}")
     return reader(file_bytes(path), str(path))
 
 

@@ -74,10 +74,10 @@ class Table:
         at = self._position(field)
         return default if at is None else int(self.buffer.number(code, at, self._named(field)))
 
-    def real(self, field: int, default: float = 0.0) -> float:
-        """A float32 field."""
+    def real(self, field: int, default: float = 0.0, code: str = "f") -> float:
+        """A floating-point field of `struct` type `code`."""
         at = self._position(field)
-        return default if at is None else float(self.buffer.number("f", at, self._named(field)))
+        return default if at is None else float(self.buffer.number(code, at, self._named(field)))
 
     def boolean(self, field: int, default: bool = False) -> bool:
         """A boolean field."""

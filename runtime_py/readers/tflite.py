@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from runtime_py.errors import ArtifactError
 from runtime_py.program import Op, Program, Quant, Tensor
 from runtime_py.readers.flatbuffer import FlatBuffer, Table
-from runtime_py.readers.tflite_ops import BUILTIN_NAMES, BUILTINS, OpSource
+from runtime_py.readers.tflite_ops import BUILTIN_NAMES, BUILTINS
+from runtime_py.readers.tflite_source import OpSource
 
 DTYPES = {
     0: "float32", 1: "float16", 2: "int32", 3: "uint8", 4: "int64", 6: "bool", 7: "int16", 9: "int8", 10: "float64",

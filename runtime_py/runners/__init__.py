@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from runtime_py.contract import Contract
+from runtime_py.dialects import DIALECTS
 from runtime_py.errors import DpocketError, RuntimeUnavailable
 from runtime_py.runners.coreml import CoreMLRunner
 from runtime_py.runners.executorch import ExecuTorchRunner
@@ -26,7 +27,7 @@ class Choice:
 
 
 RUNTIMES: Mapping[str, Callable[[Choice], Runner]] = {
-    "reference": lambda c: ReferenceRunner(c.path, c.dialect or "xnnpack"),
+    "reference": lambda c: ReferenceRunner(c.path, c.dialect),
     "litert": lambda c: LiteRTRunner(c.path, c.dialect or "xnnpack"),
     "tensorflow": lambda c: LiteRTRunner(c.path, c.dialect or "xnnpack", "tensorflow"),
     "executorch": lambda c: ExecuTorchRunner(c.path, c.contract),
@@ -36,7 +37,7 @@ RUNTIMES: Mapping[str, Callable[[Choice], Runner]] = {
 """Every runtime by name."""
 
 DIALECTS_OF: Mapping[str, tuple[str, ...]] = {
-    "reference": ("xnnpack", "litert-reference"),
+    "reference": tuple(DIALECTS),
     "litert": ("xnnpack", "litert-reference"),
     "tensorflow": ("xnnpack", "litert-reference"),
     "executorch": ("xnnpack",),

@@ -10,11 +10,18 @@ from runtime_py.interpreter import Interpreter, Listener
 from runtime_py.readers import read
 from runtime_py.runners.runner import package_version
 
+OWN_DIALECTS: Mapping[str, str] = {".onnx": "onnx-qdq", ".mlpackage": "coreml-fp16"}
+"""The dialect of files that XNNPACK does not run."""
+
 
 class ReferenceRunner:
-    """Raises ArtifactError for a file that cannot be read, DpocketError for an unknown dialect."""
+    """Without a `dialect` in that of the file's own runtime.
 
-    def __init__(self, path: Path, dialect: str = "xnnpack") -> None:
+    Raises ArtifactError for a file that cannot be read, DpocketError for an unknown dialect.
+    """
+
+    def __init__(self, path: Path, dialect: str | None = None) -> None:
+        dialect = dialect or OWN_DIALECTS.get(path.suffix.lower(), "xnnpack")
         self._interpreter = Interpreter(read(path), dialect)
         self.name = f"reference/{dialect}"
         self.version = package_version("dpocket")

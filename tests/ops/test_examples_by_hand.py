@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from runtime_py.dialects import DIALECTS
 from runtime_py.interpreter import Interpreter
 from runtime_py.ops import OPS
 from runtime_py.program import Op, Program, Quant, Tensor
+from runtime_py.runners.litert import RESOLVERS
 
 Array = NDArray[Any]
 PLAIN = {"stride": (1, 1), "dilation": (1, 1), "padding": "valid", "activation": "none"}
@@ -40,7 +40,7 @@ def check(
     tensors.append(tensor("y", *out))
     op = Op(kind, tuple(range(len(given))), (len(given),), attrs or {})
     program = Program(tuple(tensors), (op,), tuple(range(variable)), (len(given),))
-    for dialect in DIALECTS:
+    for dialect in RESOLVERS:
         got = Interpreter(program, dialect).run({f"x{i}": given[i][0] for i in range(variable)})["y"]
         np.testing.assert_array_equal(got, out[0], err_msg=dialect)
         assert got.dtype == out[0].dtype
@@ -224,3 +224,34 @@ def test_transposed_convolution_is_the_transpose_of_convolution(padding: str) ->
     ahead = Interpreter(Program(forward, (Op("conv2d", (0, 1), (2,), attrs),), (0,), (2,))).run({"x": x})["y"]
     back = Interpreter(Program(backward, (Op("transpose_conv2d", (0, 1), (2,), attrs),), (0,), (2,))).run({"y": y})["x"]
     assert (ahead * y).sum() == (x * back).sum()
+
+
+def test_cast_example() -> None:
+    check("cast", [(np.float32([-1.7, 2.2, 3.0]), None, 0)], (np.int32([-1, 2, 3]), None, 0))
+
+
+def test_clamp_example() -> None:
+    given = [(np.float32([-3, 0.5, 9]), None, 0)]
+    check("clamp", given, (np.float32([-1, 0.5, 2]), None, 0), {"low": -1.0, "high": 2.0})
+
+
+def test_div_example() -> None:
+    given = [(np.float32([3, -1]), None, 0), (np.float32([2]), None, 0)]
+    check("div", given, (np.float32([1.5, -0.5]), None, 0), {"activation": "none"})
+
+
+def test_hard_sigmoid_example() -> None:
+    given = [(np.float32([-9, 0, 1, 9]), None, 0)]
+    check("hard_sigmoid", given, (np.float32([0, 0.5, 0.75, 1]), None, 0), {"alpha": 0.25, "beta": 0.5})
+
+
+def test_prelu_example() -> None:
+    given = [(np.float32([[-2, -2], [3, 3]]), None, 0), (np.float32([0.5, 2]), None, 0)]
+    check("prelu", given, (np.float32([[-1, -4], [3, 3]]), None, 0))
+
+
+def test_resize_example() -> None:
+    # Output samples of a row 0, 4 lie at -0.25, 0.25, 0.75 and 1.25, where the outer ones are held at the edge.
+    attrs = {"mode": "linear", "positions": "half_pixel", "nearest": "floor", "scales": (1.0, 2.0)}
+    given, out = np.float32([0, 4]).reshape(1, 1, 2, 1), np.float32([0, 1, 3, 4]).reshape(1, 1, 4, 1)
+    check("resize", [(given, None, 0)], (out, None, 0), attrs)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from single_ops import BUILDERS
-from tflite_models import O, T, constant, model, run_litert
 
-from runtime_py.dialects import DIALECTS
+from benchmarks.models import INT8_OPS
+from benchmarks.models.tflite import O, T, constant, model, run_litert
+from runtime_py.runners.litert import RESOLVERS
 from runtime_py.interpreter import Interpreter
 from runtime_py.readers.tflite import read_tflite
 
@@ -26,12 +26,12 @@ def assert_equal_to_litert(content: bytes, arrays: list[np.ndarray], dialect: st
     return sum(w.size for w in wanted)
 
 
-@pytest.mark.parametrize("dialect", DIALECTS)
-@pytest.mark.parametrize("name", BUILDERS)
+@pytest.mark.parametrize("dialect", RESOLVERS)
+@pytest.mark.parametrize("name", INT8_OPS)
 def test_integers_equal_litert(name: str, dialect: str) -> None:
     compared = 0
     for seed in range(SEEDS):
-        made = BUILDERS[name](np.random.default_rng(seed))
+        made = INT8_OPS[name](np.random.default_rng(seed))
         if name == "fully_connected" and made.tensors[2].scale is None:
             continue  # LiteRT refuses a bias without a scale here
         compared += assert_equal_to_litert(made.content(), made.arrays, dialect, f"{name}, seed {seed}")
@@ -45,7 +45,7 @@ LARGE = {
 }
 
 
-@pytest.mark.parametrize("dialect", DIALECTS)
+@pytest.mark.parametrize("dialect", RESOLVERS)
 @pytest.mark.parametrize("stride", [1, 2])
 @pytest.mark.parametrize("name", LARGE)
 def test_images_of_many_strips_equal_litert(name: str, stride: int, dialect: str) -> None:
@@ -74,7 +74,7 @@ def test_images_of_many_strips_equal_litert(name: str, stride: int, dialect: str
     assert_equal_to_litert(content, [x], dialect, f"large {name}")
 
 
-@pytest.mark.parametrize("dialect", DIALECTS)
+@pytest.mark.parametrize("dialect", RESOLVERS)
 def test_sums_beyond_float32_stay_exact(dialect: str) -> None:
     """A deep 1x1 convolution of extreme weights whose sums pass 2**24, where float32 would drop bits."""
     rng = np.random.default_rng(0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from runtime_py.parity.matrix import MATRIX, judge
 
 
 def comparison(differing: int, max_px: float) -> Comparison:
-    return Comparison("disparity", differing, 1000, max_px, 0.0, "s", np.zeros((1, 1), np.float32))
+    return Comparison("disparity", differing, 0, 1000, max_px, 0.0, "s", np.zeros((1, 1), np.float32))
 
 
 def test_a_file_overrides_only_the_runtimes_it_names(tmp_path: Path) -> None:
@@ -44,3 +45,15 @@ def test_both_limits_must_hold(differing: int, max_px: float, status: str) -> No
 
 def test_an_optional_runtime_that_is_missing_leaves_no_row() -> None:
     assert {cell.runtime for cell in MATRIX[".tflite"] if cell.optional} == {"tensorflow"}
+
+
+def test_differences_beyond_one_step_have_a_limit_of_their_own() -> None:
+    found = replace(comparison(500, 0.1), beyond_one=2)
+    assert judge(found, Limit(1e6, 1.0, beyond_one_per_million=2000.0), "reference")[0] == "ok"
+    assert judge(found, Limit(1e6, 1.0, beyond_one_per_million=1999.0), "reference")[0] == "over"
+
+
+def test_float_artifacts_may_differ_by_what_summation_order_does() -> None:
+    found = replace(comparison(0, 0.0009), differing=None, beyond_one=None)
+    assert judge(found, Limit(0.0, 0.0), "litert")[0] == "ok"
+    assert judge(replace(found, max_px=0.0011), Limit(0.0, 0.0), "litert")[0] == "over"

@@ -70,3 +70,16 @@ def test_traces_of_different_samples_are_not_compared() -> None:
     )
     with pytest.raises(ContractError, match="different samples"):
         compare(one, other)
+
+
+def test_noise_can_be_left_out_of_a_comparison() -> None:
+    noise = random_samples(contract(), 2)
+    picture = Sample("a tile", noise[0].planes)
+    reference, changed = (
+        traced(BlurRunner(), [picture, *noise]),
+        traced(BlurRunner(change=(2, 0, 0, 3)), [picture, *noise]),
+    )
+    assert compare(changed, reference).differing == 1
+    assert compare(changed, reference, noise=False).differing == 0
+    with pytest.raises(ContractError, match="no picture"):
+        compare(traced(BlurRunner(), noise), traced(BlurRunner(), noise), noise=False)

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from single_ops import BUILDERS
-from tflite_models import Model, O, T, constant, model
 
+from benchmarks.models import INT8_OPS
+from benchmarks.models.tflite import Model, O, T, constant, model
 from runtime_py.errors import ArtifactError, DpocketError
 from runtime_py.interpreter import Interpreter
 from runtime_py.readers import READERS, read
@@ -68,7 +68,7 @@ def test_metadata_is_returned_by_name() -> None:
 
 
 def test_the_output_shape_operand_of_a_transposed_convolution_is_dropped() -> None:
-    program = read_tflite(BUILDERS["transpose_conv2d"](np.random.default_rng(0)).content(), "m")
+    program = read_tflite(INT8_OPS["transpose_conv2d"](np.random.default_rng(0)).content(), "m")
     (op,) = program.ops
     assert [program.tensors[i].name for i in op.inputs] == ["x", "w", "b"]
 
@@ -104,7 +104,7 @@ def test_a_missing_file_a_foreign_file_and_an_unknown_suffix_are_told_apart(tmp_
     photo.write_bytes(b"\xff\xd8\xff\xe0\x00\x10JFIF" + bytes(1000))
     with pytest.raises(ArtifactError, match="a JPEG image"):
         read(photo)
-    with pytest.raises(ArtifactError, match=r"reads \.tflite"):
+    with pytest.raises(ArtifactError, match=r"reads .*\.tflite"):
         read(tmp_path / "model.h5")
     noise = tmp_path / "noise.tflite"
     noise.write_bytes(b"no model at all, just text")

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from single_ops import BUILDERS
-from tflite_models import O, T, model
 
+from benchmarks.models import INT8_OPS
+from benchmarks.models.tflite import O, T, model
 from runtime_py.contract import Contract, TensorSpec
 from runtime_py.errors import ArtifactError, ContractError, DpocketError, RuntimeUnavailable
 from runtime_py.runners import RUNTIMES, VENDORS, open_runner
@@ -48,7 +48,7 @@ def test_reference_and_vendor_agree_on_names_and_integers(tflite_path: Path, dia
 
 def test_unnamed_models_go_by_their_tensors(tmp_path: Path) -> None:
     pytest.importorskip("ai_edge_litert", reason="LiteRT is not installed")
-    made = BUILDERS["conv2d"](np.random.default_rng(2))
+    made = INT8_OPS["conv2d"](np.random.default_rng(2))
     path = tmp_path / "other.tflite"
     path.write_bytes(made.content())
     theirs = open_runner(path, "litert").run({"x": made.arrays[0]})

@@ -1,4 +1,4 @@
-"""Small .tflite files for tests, written with the schema's object API of the LiteRT wheel, and LiteRT to run them."""
+"""Small .tflite files, written with the schema's object API of the LiteRT wheel, and LiteRT to run them."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class Model:
         """The same convolution of real numbers on int8 weights, one scale per channel (tensors x, w, b, y)."""
         image, weights, bias, result = (T(**vars(t)) for t in self.tensors[:4])
         channels = weights.shape[weights.axis]
-        weights.scale = np.resize(np.float32([0.011, 0.007, 0.0193, 0.003]), channels)
+        weights.scale = np.resize(np.array([0.011, 0.007, 0.0193, 0.003], np.float32), channels)
         tensors = [_real(image), weights, _real(bias), _real(result), *self.tensors[4:]]
         arrays = [_real_values(self.arrays[0], image) * np.float32(0.37)]
         return Model(tensors, self.ops, self.inputs, self.outputs, arrays)

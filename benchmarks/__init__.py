@@ -1,0 +1,1 @@
+"""Measurements and test material of the reference runtime; no part of the installed package."""

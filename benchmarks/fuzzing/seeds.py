@@ -1,0 +1,120 @@
+"""Sound artifacts to damage: small models of every kind, and what this project's own exporters make of a tiny student.
+
+An artifact is a mapping of relative paths to files; a single file has the path "".
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.fuzzing.mutations import Seed, flatbuffer_seed, protobuf_seed
+from runtime_py.errors import DpocketError
+from runtime_py.readers import READERS
+
+Artifact = Mapping[str, Seed]
+
+FORMATS = ("tflite", "onnx", "pte", "mlpackage")
+OWN_SIZE = 32
+"""Height and width of the tiny student's inputs."""
+
+
+def artifacts(kind: str, folder: Path | None = None, own: bool = True) -> list[Artifact]:
+    """Sound artifacts of a format: generated ones, with `own` the exporters', and those of `folder` by suffix."""
+    made = list(GENERATED[kind]())
+    if own:
+        with tempfile.TemporaryDirectory() as place:
+            _export(Path(place), kind)
+            made += _found(Path(place), kind)
+    if folder is not None:
+        made += _found(folder, kind)
+    if not made:
+        raise DpocketError(f"there is no .{kind} artifact to damage")
+    return made
+
+
+def as_seed(kind: str, name: str, content: bytes) -> Seed:
+    """A file with the places of the numbers that its format's reader goes by."""
+    if kind in ("tflite", "pte"):
+        return flatbuffer_seed(name, content, READERS[f".{kind}"])
+    if name.endswith((".json", ".bin")):
+        return Seed(name, content, tuple((i, 4) for i in range(0, min(len(content), 1 << 14) - 4, 4)))
+    return protobuf_seed(name, content)
+
+
+def _found(folder: Path, kind: str) -> list[Artifact]:
+    made: list[Artifact] = []
+    for path in sorted(folder.rglob(f"*.{kind}")):
+        files = [p for p in sorted(path.rglob("*")) if p.is_file()] if path.is_dir() else [path]
+        named = {os.path.relpath(p, path) if path.is_dir() else "": p for p in files}
+        made.append({name: as_seed(kind, name, p.read_bytes()) for name, p in named.items()})
+    return made
+
+
+def _tflite() -> list[Artifact]:
+    from benchmarks.models import INT8_OPS, OTHER_OPS
+    from benchmarks.models.network import KINDS
+    from benchmarks.models.networks import NETWORKS
+
+    made = [build(np.random.default_rng(7)) for build in (*INT8_OPS.values(), *OTHER_OPS.values())]
+    made += [build(np.random.default_rng(7)).float_twin() for name, build in INT8_OPS.items() if "quant" not in name]
+    made += [build(np.random.default_rng(3), kind) for kind in KINDS for build in NETWORKS.values()]
+    return [{"": as_seed("tflite", f"model {i}", model.content())} for i, model in enumerate(made)]
+
+
+def _onnx() -> list[Artifact]:
+    from benchmarks.models.onnx_cases import CASES
+    from benchmarks.models.onnx_files import float_model, quantised_model
+
+    made = []
+    for name, build in CASES.items():
+        for write in (float_model, quantised_model):
+            rng = np.random.default_rng(5)
+            try:
+                made.append((name, write(build(rng), rng)))
+            except (KeyError, ValueError, TypeError):
+                # Some operations have no quantised form.
+                continue
+    return [{"": as_seed("onnx", name, content)} for name, content in made]
+
+
+def _pte() -> list[Artifact]:
+    from benchmarks.models.pte import build
+    from benchmarks.models.pte_nets import cases
+
+    return [{"": as_seed("pte", name, build(case))} for name, case in cases().items()]
+
+
+GENERATED: Mapping[str, Callable[[], list[Artifact]]] = {
+    "tflite": _tflite,
+    "onnx": _onnx,
+    "pte": _pte,
+    "mlpackage": list,
+}
+"""Small models by format; ML programs come from the exporters alone."""
+
+
+def _export(folder: Path, kind: str) -> None:
+    """The tiny student at every precision of a format."""
+    import torch
+
+    from convert.meaning import Meaning
+    from convert.targets import TARGETS, export, precisions_of
+    from runtime_py.quiet import quiet
+    from training.models.pocket import PocketStudent
+    from training.quantize import calibrate
+    from training.tracing import trace
+
+    torch.manual_seed(0)
+    views = {name: torch.randn(1, 1, OWN_SIZE, OWN_SIZE) for name in ("left", "right")}
+    graph = trace(PocketStudent(2, 3, 4, 5).eval(), list(views.values()))
+    grid = calibrate(graph, [views], input_scale=3 / 127)
+    meaning = Meaning("tiny", working_width=OWN_SIZE, output_stride=4)
+    (target,) = (name for name, t in TARGETS.items() if t.suffix == f".{kind}")
+    with quiet(native=True):
+        for precision in precisions_of(target):
+            export(graph, meaning, [target], precision, folder, grid)

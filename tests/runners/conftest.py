@@ -1,8 +1,0 @@
-"""Lets these tests write models with the module beside the tests of operations."""
-
-from __future__ import annotations
-
-import sys
-from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "ops"))
