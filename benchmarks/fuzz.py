@@ -1,7 +1,7 @@
 """Damages artifacts and hands them to the reference runtime: whatever comes must be a result or an ArtifactError.
 
     python -m benchmarks.fuzz --count 100000 [--seed N] [--format tflite,onnx,pte,mlpackage] [--seconds S]
-                              [--seeds FOLDER] [--defects FOLDER]
+        [--seeds FOLDER] [--sources generated,exported] [--defects FOLDER]
 
 Each file is read and run in a process that may take 5 seconds and 1 GiB more than it started with; the process may
 die. Files are numbered from the seed on, and number N is always the same file. Leaves with exit code 1 when anything
@@ -61,6 +61,7 @@ def fuzzed(
     first = numbers.start
     defects.mkdir(parents=True, exist_ok=True)
     while first < numbers.stop and time.monotonic() - started < seconds:
+        progress.current.value = first
         process = context.Process(target=work, args=(kind, sound, first, numbers.stop, defects, progress))
         process.start()
         _watch(process, progress, started + seconds)
@@ -99,14 +100,14 @@ def main() -> int:
     parser.add_argument("--format", default=",".join(FORMATS))
     parser.add_argument("--seconds", type=float, default=1e9, help="time for each format")
     parser.add_argument("--seeds", type=Path, help="folder with more sound artifacts")
-    parser.add_argument("--no-own", action="store_true", help="leave out what the exporters make (needs no torch)")
+    parser.add_argument("--sources", default="generated,exported", help="'exported' needs the converters and torch")
     parser.add_argument("--defects", type=Path, default=Path("build/fuzz"))
     given = parser.parse_args()
     print("| format | files | per second | results | ArtifactError | anything else | slowest, s |")
     print("|---|---|---|---|---|---|---|")
     defects = 0
     for kind in given.format.split(","):
-        sound = artifacts(kind, given.seeds, own=not given.no_own)
+        sound = artifacts(kind, given.seeds, given.sources.split(","))
         tally = fuzzed(kind, sound, range(given.seed, given.seed + given.count), given.defects, given.seconds)
         defects += tally.defects
         rate = tally.files / max(tally.seconds, 1e-9)

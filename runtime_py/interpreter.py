@@ -29,6 +29,9 @@ class Interpreter:
     def __init__(self, program: Program, dialect: str = "xnnpack", limits: Limits | None = None) -> None:
         self.program = program
         rules = dialect_named(dialect)
+        names = program.input_names()
+        if len(set(names)) < len(names):
+            raise ArtifactError(f"{program.source or 'the program'} names an input twice: {', '.join(names)}")
         self._tensors = list(program.tensors)
         self._steps: list[tuple[Op, Kernel]] = []
         checked = [check(self._tensors, op, rules, program.source) for op in program.ops]

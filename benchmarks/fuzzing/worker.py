@@ -11,8 +11,7 @@ import tempfile
 import time
 import traceback
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from ctypes import c_double, c_int64
 from dataclasses import dataclass
 from pathlib import Path
@@ -153,14 +152,4 @@ def _bounded_memory() -> None:
         return
     pages = int(Path("/proc/self/statm").read_text().split()[0])
     limit = pages * resource.getpagesize() + GROWTH
-    resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
-
-
-@contextmanager
-def unbounded_memory() -> Iterator[None]:
-    """For tests that run `work` in their own process: the limit is lifted again."""
-    before = resource.getrlimit(resource.RLIMIT_AS)
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_AS, before)
+    resource.setrlimit(resource.RLIMIT_AS, (limit, resource.getrlimit(resource.RLIMIT_AS)[1]))

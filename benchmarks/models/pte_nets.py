@@ -208,7 +208,7 @@ NETS: dict[str, tuple[Maker, tuple[str, ...]]] = {
     "classifier": (_net(_classifier, a=(_conv, 3, 8), fc=(nn.Linear, 8, 5)), ALL),
     "pixel shuffle": (_net(lambda n, x: n.b(F.pixel_shuffle(n.a(x), 2)), a=(_conv, 3, 8), b=(_conv, 2, 3)), STATIC),
     "upward": (_net(_upward, a=(_conv, 3, 6), up=(nn.ConvTranspose2d, 6, 4, 2, 2), out=(_conv, 4, 2)), ALL),
-    "norms": (_net(_norms, a=(_conv, 3, 6), g=(nn.GroupNorm, 2, 6), b=(nn.BatchNorm2d, 6)), (*STATIC, PORTABLE)),
+    "norms": (_net(_norms, a=(_conv, 3, 6), g=(nn.GroupNorm, 2, 6), b=(nn.BatchNorm2d, 6)), (*FLOAT, PORTABLE)),
     "pools": (_net(_pools, a=(_conv, 3, 4)), (*FLOAT, PORTABLE)),
     "resizes": (_net(_resizes, a=(_conv, 3, 4)), (*FLOAT, PORTABLE)),
     "curves": (_net(_curves, a=(_conv, 3, 4), p=(nn.PReLU, 4)), (*FLOAT, PORTABLE)),

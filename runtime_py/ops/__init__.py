@@ -78,6 +78,7 @@ OPS: Mapping[str, Rule] = {
     "hard_sigmoid": Rule(ONE, hard_sigmoid.shape, hard_sigmoid.bind),
     "hard_swish": Rule(ONE, hard_swish.shape, hard_swish.bind),
     "leaky_relu": Rule(ONE, leaky_relu.shape, leaky_relu.bind),
+    "log_softmax": Rule(ONE, softmax.shape, softmax.bind_log, cost.slow),
     "logical_not": Rule(ONE, compare.not_shape, compare.not_bind),
     "logistic": Rule(ONE, sigmoids.shape, sigmoids.bind),
     "max_pool2d": Rule(ONE, max_pool2d.shape, max_pool2d.bind, cost.pooled),

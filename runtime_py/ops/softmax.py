@@ -1,4 +1,7 @@
-"""`softmax` over the last axis, `exp(beta * x)` normalised. TFLite SOFTMAX, output scale 1/256 and zero point -128."""
+"""`softmax` over the last axis, `exp(beta * x)` normalised, and `log_softmax`. TFLite SOFTMAX, LOG_SOFTMAX.
+
+On int8 the output's scale is 1/256 and its zero point -128.
+"""
 
 from __future__ import annotations
 
@@ -45,6 +48,18 @@ def _real(x: Array, beta: np.float32) -> Array:
     e = np.exp((x - x.max(axis=-1, keepdims=True)) * beta)
     scaled: Array = e / e.sum(axis=-1, keepdims=True)
     return scaled
+
+
+def bind_log(node: Node) -> Kernel:
+    """float32 only."""
+    if node.dtypes() != ("float32", "float32"):
+        raise node.unsupported()
+
+    def kernel(arrays: Sequence[Array]) -> tuple[Array]:
+        below = arrays[0] - arrays[0].max(axis=-1, keepdims=True)
+        return (below - np.log(np.exp(below).sum(axis=-1, keepdims=True)),)
+
+    return kernel
 
 
 def _by_rows(rule: Callable[[Array], Array]) -> Kernel:

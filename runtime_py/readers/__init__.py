@@ -7,20 +7,41 @@ from pathlib import Path
 
 from runtime_py.errors import ArtifactError
 from runtime_py.program import Program
-from runtime_py.readers.mlpackage import read_mlpackage
-from runtime_py.readers.onnx import read_onnx
-from runtime_py.readers.pte import read_pte
-from runtime_py.readers.tflite import read_tflite
+
+
+def _onnx(data: bytes, source: str) -> Program:
+    from runtime_py.readers.onnx import read_onnx
+
+    return read_onnx(data, source)
+
+
+def _tflite(data: bytes, source: str) -> Program:
+    from runtime_py.readers.tflite import read_tflite
+
+    return read_tflite(data, source)
+
+
+def _pte(data: bytes, source: str) -> Program:
+    from runtime_py.readers.pte import read_pte
+
+    return read_pte(data, source)
+
+
+def _mlpackage(path: Path) -> Program:
+    from runtime_py.readers.mlpackage import read_mlpackage
+
+    return read_mlpackage(path)
+
 
 READERS: Mapping[str, Callable[[bytes, str], Program]] = {
-    ".onnx": read_onnx,
-    ".tflite": read_tflite,
-    ".pte": read_pte,
+    ".onnx": _onnx,
+    ".tflite": _tflite,
+    ".pte": _pte,
 }
-"""Every format that is read, by suffix."""
+"""Every format that is read, by suffix; a reader is imported when it is first used."""
 
 FOLDERS: Mapping[str, Callable[[Path], Program]] = {
-    ".mlpackage": read_mlpackage,
+    ".mlpackage": _mlpackage,
 }
 """Every format that is a folder."""
 

@@ -43,7 +43,9 @@ class Assembly:
     def tensor(self, name: str, shape: Sequence[int], dtype: str, quant: Quant | None = None) -> int:
         """A tensor that an operation or the caller will fill; returns its number."""
         size = math.prod(shape) * np.dtype(dtype).itemsize
-        if any(not 0 <= n <= LARGEST_TENSOR for n in shape) or len(shape) > 8 or size > LARGEST_TENSOR:
+        # Sizes are bounded even where one of them is 0, which numpy multiplies all the same.
+        largest = math.prod(max(n, 1) for n in shape) * np.dtype(dtype).itemsize
+        if any(n < 0 for n in shape) or len(shape) > 8 or largest > LARGEST_TENSOR:
             raise self.error(f"'{name}' has the impossible shape {list(shape)}")
         self._take(size, name)
         self._tensors.append(Tensor(name, tuple(shape), dtype, quant))

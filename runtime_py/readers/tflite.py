@@ -80,7 +80,9 @@ class _Reader:
             raise self._error(f"{place} is sparse or variable, which is not supported")
         shape = tuple(int(n) for n in table.numbers(0, "int32"))
         size = math.prod(shape) * np.dtype(DTYPES[code]).itemsize
-        if any(n < 0 for n in shape) or len(shape) > 8 or size > LARGEST_TENSOR:
+        # Sizes are bounded even where one of them is 0, which numpy multiplies all the same.
+        largest = math.prod(max(n, 1) for n in shape) * np.dtype(DTYPES[code]).itemsize
+        if any(n < 0 for n in shape) or len(shape) > 8 or largest > LARGEST_TENSOR:
             raise self._error(f"{place} has the impossible shape {list(shape)}")
         stored = self._stored(table.integer(2, "I"), place)
         data = None

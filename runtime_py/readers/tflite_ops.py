@@ -107,6 +107,7 @@ BUILTINS: Mapping[int, Builtin] = {
 
 BUILTIN_NAMES: Mapping[int, str] = {
     32: "CUSTOM", 37: "BATCH_TO_SPACE_ND", 38: "SPACE_TO_BATCH_ND", 48: "TOPK_V2", 77: "SHAPE", 78: "POW",
-    81: "REDUCE_PROD", 94: "FILL", 107: "GATHER_ND", 118: "IF", 119: "WHILE", 128: "CUMSUM", 132: "CONV_3D", 206: "STABLEHLO_COMPOSITE",
+    81: "REDUCE_PROD", 94: "FILL", 107: "GATHER_ND", 118: "IF", 119: "WHILE", 128: "CUMSUM", 132: "CONV_3D",
+    206: "STABLEHLO_COMPOSITE",
 }  # fmt: skip
 """Names of common operators that are not read, for errors."""

@@ -208,7 +208,8 @@ class Graph:
         if value.constant == 0 or value.datatype not in ("float32", "int8", "int32"):
             raise self.error(f"reads value {value.number} before anything writes it")
         size = math.prod(value.shape) * np.dtype(value.datatype).itemsize
-        if size > LARGEST_TENSOR:
+        # Sizes are bounded even where one of them is 0, which numpy multiplies all the same.
+        if len(value.shape) > 8 or math.prod(max(n, 1) for n in value.shape) * 4 > LARGEST_TENSOR:
             raise self.error(f"has the impossible shape {list(value.shape)} in value {value.number}")
         stored = self._payload.constant(value.constant, size, f"value {value.number}")
         data = np.frombuffer(stored, np.dtype(value.datatype).newbyteorder("<")).reshape(value.shape)

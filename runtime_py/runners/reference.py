@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Generator, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from runtime_py.inputs import Array
-from runtime_py.interpreter import Interpreter, Listener
 from runtime_py.readers import read
 from runtime_py.runners.runner import package_version
+
+if TYPE_CHECKING:
+    from runtime_py.interpreter import Listener
 
 OWN_DIALECTS: Mapping[str, str] = {".onnx": "onnx-qdq", ".mlpackage": "coreml-fp16"}
 """The dialect of files that XNNPACK does not run."""
@@ -21,6 +24,8 @@ class ReferenceRunner:
     """
 
     def __init__(self, path: Path, dialect: str | None = None) -> None:
+        from runtime_py.interpreter import Interpreter
+
         dialect = dialect or OWN_DIALECTS.get(path.suffix.lower(), "xnnpack")
         self._interpreter = Interpreter(read(path), dialect)
         self.name = f"reference/{dialect}"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Mapping
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Protocol
 
 from runtime_py.errors import RuntimeUnavailable
@@ -40,6 +39,8 @@ def vendor_module(module: str, package: str) -> Any:
 
 def package_version(package: str) -> str:
     """The installed version of a package, "unknown" when its metadata is missing."""
+    from importlib.metadata import PackageNotFoundError, version
+
     try:
         return version(package)
     except PackageNotFoundError:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from small_examples import EXAMPLES
 
 from runtime_py.interpreter import Interpreter
 from runtime_py.ops import OPS
@@ -48,7 +49,29 @@ def check(
 
 def test_every_operation_has_an_example_here() -> None:
     shown = {name.removeprefix("test_").split("_example")[0] for name in globals() if "_example" in name}
-    assert set(OPS) <= shown
+    assert set(OPS) <= shown | set(EXAMPLES)
+
+
+@pytest.mark.parametrize("kind", EXAMPLES)
+def test_small_examples(kind: str) -> None:
+    given, wanted, attrs = EXAMPLES[kind]
+    tensors = [tensor(f"x{i}", array) for i, array in enumerate((*given, wanted))]
+    op = Op(kind, tuple(range(len(given))), (len(given),), attrs)
+    program = Program(tuple(tensors), (op,), op.inputs, op.outputs)
+    (got,) = Interpreter(program).run({f"x{i}": array for i, array in enumerate(given)}).values()
+    assert got.dtype == wanted.dtype
+    np.testing.assert_allclose(got, wanted, rtol=0, atol=1e-7 if wanted.dtype == np.float32 else 0)
+
+
+def test_unstack_example() -> None:
+    parts = (
+        tensor("x", np.float32([[1, 2], [3, 4]])),
+        tensor("a", np.float32([0, 0])),
+        tensor("b", np.float32([0, 0])),
+    )
+    program = Program(parts, (Op("unstack", (0,), (1, 2), {"axis": 1}),), (0,), (1, 2))
+    got = Interpreter(program).run({"x": np.float32([[1, 2], [3, 4]])})
+    assert (got["a"].tolist(), got["b"].tolist()) == ([1, 3], [2, 4])
 
 
 def test_conv2d_example() -> None:

@@ -7,9 +7,9 @@ import pytest
 
 from benchmarks.models import INT8_OPS
 from benchmarks.models.tflite import run_litert
-from runtime_py.runners.litert import RESOLVERS
 from runtime_py.interpreter import Interpreter
 from runtime_py.readers.tflite import read_tflite
+from runtime_py.runners.litert import RESOLVERS
 
 pytest.importorskip("ai_edge_litert", reason="LiteRT is not installed")
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from benchmarks.models import INT8_OPS
+from benchmarks.models import INT8_OPS, OTHER_OPS
+from benchmarks.models.network import KINDS
+from benchmarks.models.networks import NETWORKS
 from benchmarks.models.tflite import O, T, constant, model, run_litert
-from runtime_py.runners.litert import RESOLVERS
 from runtime_py.interpreter import Interpreter
 from runtime_py.readers.tflite import read_tflite
+from runtime_py.runners.litert import RESOLVERS
 
 pytest.importorskip("ai_edge_litert", reason="LiteRT is not installed")
 
@@ -36,6 +38,22 @@ def test_integers_equal_litert(name: str, dialect: str) -> None:
             continue  # LiteRT refuses a bias without a scale here
         compared += assert_equal_to_litert(made.content(), made.arrays, dialect, f"{name}, seed {seed}")
     assert compared > 1000
+
+
+@pytest.mark.parametrize("dialect", RESOLVERS)
+@pytest.mark.parametrize("name", sorted(set(OTHER_OPS) - {"elu", "cast"}))
+def test_integers_of_rarer_operations_equal_litert(name: str, dialect: str) -> None:
+    for seed in range(10):
+        made = OTHER_OPS[name](np.random.default_rng(seed))
+        assert_equal_to_litert(made.content(), made.arrays, dialect, f"{name}, seed {seed}")
+
+
+@pytest.mark.parametrize("dialect", RESOLVERS)
+@pytest.mark.parametrize("name", NETWORKS)
+def test_integers_of_small_networks_equal_litert(name: str, dialect: str) -> None:
+    for seed in range(5):
+        made = NETWORKS[name](np.random.default_rng(seed), KINDS[seed % 2])
+        assert_equal_to_litert(made.content(), made.arrays, dialect, f"{name}, seed {seed}")
 
 
 LARGE = {
