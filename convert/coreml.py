@@ -29,7 +29,8 @@ def to_mlpackage(program: Program, contract: Contract, half: bool = True) -> dic
 
     Inputs and outputs are float32, NCHW; an int8 program is quantised inside, by `quantize` and `dequantize` around
     operations that compute in float16 (`half`) or float32. Core ML has no integer boundary and its own arithmetic:
-    deviations from the grid are to be measured. With `half`, pass `float16_scales(program)`. Core ML's own passes
+    deviations from the grid are to be measured. With `half`, an int8 program must be `float16_scales(program)`: faster
+    on the Neural Engine, but no longer the other targets' integers. Core ML's own passes
     write some int8 tensors of zero point -128 as uint8 with zero point 0, which is the same grid.
     """
     with quiet():

@@ -106,6 +106,7 @@ ACTIVATION_RANGES: Mapping[str, tuple[float, float]] = {
     "relu": (0.0, np.inf),
     "relu6": (0.0, 6.0),
     "relu_n1_to_1": (-1.0, 1.0),
+    "relu_0_to_1": (0.0, 1.0),
 }
 """Real values between which each fused activation clamps."""
 

@@ -92,6 +92,7 @@ OPS: Mapping[str, Rule] = {
     "reduce_min": Rule(ONE, reduce.shape, reduce.bind),
     "relu": Rule(ONE, relu.shape, relu.bind),
     "relu6": Rule(ONE, relu.shape, relu.bind),
+    "relu_0_to_1": Rule(ONE, relu.shape, relu.bind),
     "relu_n1_to_1": Rule(ONE, relu.shape, relu.bind),
     "reshape": Rule(ONE, reshape.shape, reshape.bind),
     "resize": Rule(ONE, resize.shape, resize.bind, cost.resampled),

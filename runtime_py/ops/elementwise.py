@@ -85,7 +85,6 @@ UNARY: Mapping[str, Callable[[Node], Function]] = {
     "logarithm": _plain(np.log),
     "negate": _plain(np.negative),
     "reciprocal_square_root": _plain(lambda x: 1 / np.sqrt(x)),
-    "relu_0_to_1": _plain(lambda x: np.clip(x, 0, 1)),
     "round": _plain(np.rint),
     "sine": _plain(np.sin),
     "square": _plain(np.square),

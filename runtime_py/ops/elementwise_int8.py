@@ -59,6 +59,11 @@ def absolute(node: Node) -> Kernel:
     return unary_kernel(lambda q: multiply_by_quantized(np.abs(q - zero_point), *factor) + out_zero)
 
 
+def negative(node: Node) -> Kernel:
+    """LiteRT's NEG of int8, which negates what is stored, whatever the grids, and leaves -128 as it is."""
+    return lambda arrays: (np.negative(arrays[0]),)
+
+
 def inverse_root(node: Node) -> Kernel:
     """TFLite `RsqrtEvalQuantized`: a fixed-point Newton iteration; values at or below zero give the largest integer."""
     (scale, zero_point), (out_scale, out_zero) = node.grid(node.input(0)), node.grid(node.output)
@@ -177,6 +182,7 @@ def compared(node: Node, function: Callable[[Array, Array], Array]) -> Kernel:
 
 UNARY: Mapping[str, Callable[[Node], Kernel]] = {
     "absolute": absolute,
+    "negate": negative,
     "reciprocal_square_root": inverse_root,
     "square_root": square_root,
 }

@@ -29,7 +29,7 @@ VIEWS = ((0, "left"), (1, "right"))
 
 @pytest.fixture(scope="module")
 def exported(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    from convert.coreml import to_mlpackage
+    from convert.coreml import float16_scales, to_mlpackage
     from convert.lower import lower
     from convert.meaning import Meaning, contract_of_program
     from convert.precision import at_precision
@@ -46,11 +46,11 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     for target, precision in (("coreml", "fp32"), ("coreml", "fp16"), ("coreml", "int8"), ("litert", "int8")):
         (artifact,) = export(graph, meaning, [target], precision, out, stored_grid(checkpoint))
         made[f"{target} {precision}"] = artifact.path
-    program = at_precision(lower(graph), "int8", stored_grid(checkpoint))
+    program = float16_scales(at_precision(lower(graph), "int8", stored_grid(checkpoint)))
     contract = contract_of_program(program, meaning, "NCHW", True)
-    made["coreml int8 in float32"] = out / "full.mlpackage"
-    for name, content in to_mlpackage(program, contract, half=False).items():
-        path = made["coreml int8 in float32"] / name
+    made["coreml int8 in float16"] = out / "half.mlpackage"
+    for name, content in to_mlpackage(program, contract, half=True).items():
+        path = made["coreml int8 in float16"] / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
     return made
@@ -82,15 +82,15 @@ def test_float_packages_are_the_student(exported: dict[str, Path]) -> None:
         assert off <= allowed
 
 
-def test_int8_package_in_float32_gives_the_integers_of_xnnpack(exported: dict[str, Path]) -> None:
-    difference = steps(exported["coreml int8 in float32"], exported["litert int8"])
+def test_int8_package_gives_the_integers_of_xnnpack(exported: dict[str, Path]) -> None:
+    difference = steps(exported["coreml int8"], exported["litert int8"])
     assert (difference == 0).mean() >= 0.99
     assert (difference <= 1).mean() >= 0.999
 
 
 def test_int8_package_in_half_floats_stays_near_xnnpack(exported: dict[str, Path]) -> None:
     """Scales and weights are rounded to float16 as well; single steps grow through the layers."""
-    difference = steps(exported["coreml int8"], exported["litert int8"])
+    difference = steps(exported["coreml int8 in float16"], exported["litert int8"])
     assert (difference <= 1).mean() >= 0.99
     assert difference.max() <= 8
 
@@ -117,7 +117,7 @@ def steps(package: Path, tflite: Path) -> NDArray[np.int64]:
 
 def test_each_layer_of_the_int8_package_is_within_one_step_on_full_range_noise(exported: dict[str, Path]) -> None:
     """Noise drives the student far outside its range, where steps grow; so XNNPACK's integers go into each."""
-    ours, theirs = read(exported["coreml int8"]), read(exported["litert int8"])
+    ours, theirs = read(exported["coreml int8 in float16"]), read(exported["litert int8"])
     rng = np.random.default_rng(3)
     stored = {n: rng.integers(-128, 128, (1, *SIZE, 1), dtype=np.int8) for _, n in VIEWS}
     known: list[Array] = []
