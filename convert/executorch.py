@@ -7,9 +7,8 @@ from typing import Any
 import torch
 
 from convert.torch_view import TorchView, example_inputs
-from runtime_py.contract import Contract
+from runtime_py.contract import CONTRACT_METHOD, Contract
 from runtime_py.errors import DpocketError
-from runtime_py.manifest import CONTRACT_METHOD
 from runtime_py.program import Program
 from runtime_py.quiet import quiet
 

@@ -15,6 +15,9 @@ from runtime_py.errors import ContractError
 CONTRACT_KEY = "dpocket.contract"
 """The name under which an artifact's metadata holds its contract."""
 
+CONTRACT_METHOD = CONTRACT_KEY.replace(".", "_")
+"""The constant method that holds the contract in a .pte, whose method names have no dots."""
+
 VERSION = 1
 
 

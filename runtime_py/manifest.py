@@ -15,9 +15,6 @@ from runtime_py.files import sha256_of, write_atomic
 
 VERSION = 1
 
-CONTRACT_METHOD = CONTRACT_KEY.replace(".", "_")
-"""The constant method that holds the contract in a .pte, whose method names have no dots."""
-
 
 @dataclass(frozen=True)
 class Manifest:

@@ -10,9 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from runtime_py.contract import CONTRACT_KEY, Contract
+from runtime_py.contract import CONTRACT_KEY, CONTRACT_METHOD, Contract
 from runtime_py.errors import ArtifactError, ContractError
-from runtime_py.manifest import CONTRACT_METHOD
 from runtime_py.program import Program
 from runtime_py.readers.assembly import Assembly
 from runtime_py.readers.flatbuffer import FlatBuffer, Table

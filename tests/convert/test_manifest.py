@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 from convert.artifact import Artifact
+from runtime_py.contract import CONTRACT_METHOD
 from runtime_py.errors import ArtifactError
 from runtime_py.files import sha256_of
-from runtime_py.manifest import CONTRACT_METHOD, contract_of, manifest_path, read_manifest, with_parity
+from runtime_py.manifest import contract_of, manifest_path, read_manifest, with_parity
 from training.graph import StudentGraph
 from training.quantize import Grid
 

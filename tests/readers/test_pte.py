@@ -13,10 +13,10 @@ pytest.importorskip("torchao", reason="the test models are quantised by torchao"
 
 from benchmarks.models.pte import Array, build, run_executorch
 from benchmarks.models.pte_nets import cases
-from runtime_py.contract import CONTRACT_KEY, Contract, TensorSpec
+from runtime_py.contract import CONTRACT_KEY, CONTRACT_METHOD, Contract, TensorSpec
 from runtime_py.errors import ArtifactError, DpocketError
 from runtime_py.interpreter import Interpreter
-from runtime_py.manifest import CONTRACT_METHOD, contract_of
+from runtime_py.manifest import contract_of
 from runtime_py.program import Program
 from runtime_py.readers.pte import read_pte
 from runtime_py.runners import open_runner
