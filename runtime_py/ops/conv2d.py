@@ -7,7 +7,14 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from runtime_py.ops.gemm import convolve, float_arithmetic, integer_arithmetic, kernel_requantizer, weight_scales
+from runtime_py.ops.gemm import (
+    convolve,
+    float_arithmetic,
+    integer_arithmetic,
+    kernel_requantizer,
+    require_groups,
+    weight_scales,
+)
 from runtime_py.ops.hybrid import (
     Hybrid,
     by_pixel_kernel,
@@ -97,13 +104,7 @@ SINGLE_SCALE = Hybrid(symmetric_quantize, scales_multiplied_first)
 def _windows(node: Node) -> Windows:
     image, weights = node.input(0).shape, node.input(1).shape
     node.require(len(image) == 4 and len(weights) == 4, f"needs rank 4, has image {image} and weights {weights}")
-    groups, left = divmod(image[3], max(weights[3], 1))
-    node.require(
-        left == 0 and groups > 0 and weights[0] % groups == 0,
-        f"cannot share {image[3]} channels among {weights[0]} filters of {weights[3]} channels",
-    )
-    bias = node.optional(2)
-    node.require(bias is None or bias.shape == (weights[0],), f"needs one bias for each of {weights[0]} filters")
+    require_groups(node)
     return windows_of(node, (image[1], image[2]), (weights[1], weights[2]))
 
 

@@ -109,6 +109,18 @@ def float_arithmetic(node: Node, channels: int, columns: int) -> Arithmetic:
     return Arithmetic(np.float32, 0, finish)
 
 
+def require_groups(node: Node) -> None:
+    """Raises ArtifactError when the channels of image and filters (OHWI) make no whole groups, or biases do not fit."""
+    channels, (filters, _, _, per_group) = node.input(0).shape[3], node.input(1).shape
+    groups, left = divmod(channels, per_group) if per_group else (0, 0)
+    node.require(
+        left == 0 and groups > 0 and filters % groups == 0,
+        f"cannot share {channels} channels among {filters} filters of {per_group} channels",
+    )
+    bias = node.optional(2)
+    node.require(bias is None or bias.shape == (filters,), f"needs one bias for each of {filters} filters")
+
+
 def bias_of(node: Node, dtype: str) -> Array | None:
     """The constant bias (input 2), None when absent."""
     if node.optional(2) is None:

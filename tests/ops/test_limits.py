@@ -49,6 +49,12 @@ def test_a_small_file_may_not_declare_work_without_end() -> None:
         Interpreter(convolution((1, 512, 512, 64), (64, 17, 17, 64)), limits=FLOOR)
 
 
+def test_filters_without_channels_are_refused() -> None:
+    """A damaged file once divided by them."""
+    with pytest.raises(ArtifactError, match="cannot share 1 channels among 2 filters of 0 channels"):
+        Interpreter(convolution((1, 4, 4, 1), (2, 3, 3, 0)))
+
+
 def test_limits_grow_with_the_constants_but_not_with_repeated_ones() -> None:
     weights = (64, 17, 17, 64)
     stored = limits_of(convolution((1, 8, 8, 64), weights))
