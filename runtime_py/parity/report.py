@@ -61,7 +61,9 @@ def worst_maps(parity: Parity) -> list[Figure]:
                 f"{row.artifact} in {row.runtime} ({row.dialect}): worst sample “{found.worst_sample}”, "
                 f"up to {found.max_px:.4f} px, {found.mean_px:.6f} px on average over all samples"
             )
-            figures.append(Figure(caption, deviation_png(found.worst_map, f"{row.artifact}, {row.runtime} ({row.dialect})")))
+            figures.append(
+                Figure(caption, deviation_png(found.worst_map, f"{row.artifact}, {row.runtime} ({row.dialect})"))
+            )
     return figures
 
 
