@@ -174,7 +174,7 @@ def run(
 
 @app.command()
 def parity(
-    artifacts: Annotated[list[Path], typer.Argument(help="Artifacts of one student; one of them a .tflite.")],
+    artifacts: Annotated[list[Path], typer.Argument(help="Artifacts of one student.")],
     captures: Annotated[Path, typer.Option("--captures", help="A capture, or a folder of captures.")],
     budget: Annotated[Path | None, typer.Option(help="Limits per runtime, JSON.")] = None,
     json: Json = None,

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from convert.artifact import Artifact
 from convert.lower import lower
 from convert.meaning import Meaning, contract_of_program
-from convert.targets import export
+from convert.targets import export, require_possible
 from runtime_py.errors import DpocketError
 from runtime_py.student import Student
 from training.calibration import calibrated, store_grid, stored_grid, traced
@@ -33,10 +33,11 @@ def export_checkpoint(
 ) -> list[Artifact]:
     """Artifacts `student_<precision>.*` of `checkpoint` in `out`, all int8 ones on its one grid.
 
-    A student that was never calibrated is calibrated now, and its grid stored beside its weights (or, where that
-    folder cannot be written, in `out`). Raises DpocketError for a size that the network cannot take and for what
-    `convert.targets.export` refuses.
+    A student that was never calibrated is calibrated now, and its grid stored beside its weights. Raises DpocketError
+    for a size that the network cannot take, a grid that cannot be stored, and what `convert.targets.export` refuses;
+    requests are checked before any work is done.
     """
+    require_possible(targets, precision)
     require_size(checkpoint, size)
     grid = stored_grid(checkpoint) if precision == "int8" else None
     if precision == "int8" and grid is None:

@@ -26,8 +26,7 @@ from training.quantize import Grid
 class Target:
     """One artifact format.
 
-    `write` turns a program at some precision into the file's content; `prepare` may adapt the program to the format
-    first, so that the contract states the adapted numbers. `float_boundary`: int8 artifacts take float32.
+    `write` turns a program at some precision into the file's content. `float_boundary`: int8 artifacts take float32.
     `refused` names the precisions it does not have, with the reason; `tools` are distributions the writer uses.
     """
 
@@ -36,7 +35,6 @@ class Target:
     write: Callable[[Program, Contract], Content]
     tools: tuple[str, ...]
     float_boundary: bool = False
-    prepare: Callable[[Program], Program] = lambda program: program
     refused: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -88,17 +86,15 @@ def export(
     requests are checked before anything is written. Raises DpocketError for an unknown target or precision, a
     refused pair of them, or a disk that cannot take the files; RuntimeUnavailable when a converter is not installed.
     """
-    for name in targets:
-        _check(name, precision)
+    require_possible(targets, precision)
     program = at_precision(lower(graph), precision, grid)
     made = []
     for name in targets:
         progress(name)
         target = TARGETS[name]
-        adapted = target.prepare(program)
-        contract = contract_of_program(adapted, meaning, target.layout, target.float_boundary)
+        contract = contract_of_program(program, meaning, target.layout, target.float_boundary)
         try:
-            content = target.write(adapted, contract)
+            content = target.write(program, contract)
         except ImportError as e:
             raise RuntimeUnavailable(
                 f"export to {name} needs {' and '.join(target.tools)}: {e}; install dpocket[convert]"
@@ -110,6 +106,14 @@ def export(
         path = Path(out_dir) / f"{meaning.student}_{precision}{target.suffix}"
         made.append(write_artifact(path, content, name, precision, contract, origin))
     return made
+
+
+def require_possible(targets: Sequence[str], precision: str) -> None:
+    """Raise DpocketError for no target, an unknown target or precision, or a refused pair of them."""
+    if not targets:
+        raise DpocketError(f"no target was asked for; there are: {', '.join(TARGETS)}")
+    for name in targets:
+        _check(name, precision)
 
 
 def _target(name: str) -> Target:

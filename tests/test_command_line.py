@@ -133,6 +133,7 @@ def test_a_full_disk_while_exporting_leaves_no_artifact(
         (("export", WEIGHTS, "--size", "384"), "HEIGHTxWIDTH"),
         (("export", WEIGHTS, "--size", "100x100"), "multiples of 16"),
         (("export", WEIGHTS, "--target", "tensorrt"), "no target 'tensorrt'"),
+        (("export", WEIGHTS, "--target", ","), "no target was asked for"),
         (("export", WEIGHTS, "--precision", "int4"), "no precision 'int4'"),
         (("export", ROOT / "README.safetensors"), "no checkpoint"),
         (("eval", WEIGHTS, "--dataset", "kitti", "--root", ROOT), "kitti"),
