@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from runtime_py.captures import open_capture
+from runtime_py.captures import captures_in, open_capture
 from runtime_py.captures.capture import DPCapture
-from runtime_py.errors import CaptureError, ContractError, DpocketError
+from runtime_py.errors import ContractError, DpocketError
 from runtime_py.files import write_atomic
 from runtime_py.manifest import contract_of
 from runtime_py.parity.budget import load_budget
@@ -41,24 +41,11 @@ def disparity_to_folder(student: Student, capture: DPCapture, out: Path) -> str:
 
 
 def find_captures(path: Path) -> list[DPCapture]:
-    """The capture at `path`, or every capture in the folder. Raises CaptureError when there is none."""
-    path = Path(path)
-    if not path.is_dir():
-        return [open_capture(path)]
-    found: dict[str, DPCapture] = {}
-    problems: list[str] = []
-    for file in sorted(p for p in path.rglob("*") if p.is_file()):
-        if file.stem.lower().endswith(("left", "leftpd_center", "_l")) or file.stem.lower() == "l":
-            try:
-                capture = open_capture(file)
-            except CaptureError as e:
-                problems.append(str(e))
-            else:
-                found[str(file)] = capture
-    if not found:
-        detail = f" ({problems[0]})" if problems else ""
-        raise CaptureError(f"no dual-pixel capture could be read in {path}{detail}")
-    return list(found.values())
+    """The capture at `path`, or every capture in the folder.
+
+    Raises CaptureError when there is none, or naming one that is damaged.
+    """
+    return captures_in(path) if Path(path).is_dir() else [open_capture(path)]
 
 
 def parity_samples(artifacts: Sequence[Path], captures: Sequence[DPCapture]) -> list[Sample]:

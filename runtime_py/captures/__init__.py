@@ -9,7 +9,7 @@ from runtime_py.captures.capture import DPCapture, Truth
 from runtime_py.captures.format import Format, folders
 from runtime_py.errors import CaptureError
 
-__all__ = ["FORMATS", "DPCapture", "Truth", "formats_help", "open_capture"]
+__all__ = ["FORMATS", "DPCapture", "Truth", "captures_in", "formats_help", "open_capture"]
 
 FORMATS: dict[str, Format] = {
     f.name: f
@@ -58,7 +58,26 @@ def _claimed(path: Path) -> tuple[Format, Path] | None:
     return None
 
 
+def captures_in(folder: Path | str) -> list[DPCapture]:
+    """Every capture of a folder, or, when it has none of its own, of the folders below it.
+
+    Raises CaptureError when there is none, or naming the first that is damaged.
+    """
+    return [chosen.read(left) for left, chosen in _found_in(Path(folder)).items()]
+
+
 def _only_one_in(folder: Path) -> DPCapture:
+    found = _found_in(folder)
+    if len(found) > 1:
+        names = [p.relative_to(folder).as_posix() for p in sorted(found)]
+        shown = ", ".join(names[:SHOWN]) + (f" and {len(names) - SHOWN} more" if len(names) > SHOWN else "")
+        raise CaptureError(f"{folder} holds {len(names)} captures: {shown}; give the path of one view")
+    left, chosen = next(iter(found.items()))
+    return chosen.read(left)
+
+
+def _found_in(folder: Path) -> dict[Path, Format]:
+    """Left views and formats. Raises CaptureError, with the formats that are known, when there are none."""
     found: dict[Path, Format] = {}
     for candidate in folders(folder):
         # Calibration pictures look like a pair of their own; the captures beside them are what is meant.
@@ -70,9 +89,4 @@ def _only_one_in(folder: Path) -> DPCapture:
             break
     if not found:
         raise CaptureError(f"no dual-pixel capture was found in {folder}; these are known:\n{formats_help()}")
-    if len(found) > 1:
-        names = [p.relative_to(folder).as_posix() for p in sorted(found)]
-        shown = ", ".join(names[:SHOWN]) + (f" and {len(names) - SHOWN} more" if len(names) > SHOWN else "")
-        raise CaptureError(f"{folder} holds {len(names)} captures: {shown}; give the path of one view")
-    left, chosen = next(iter(found.items()))
-    return chosen.read(left)
+    return found

@@ -56,6 +56,14 @@ def test_an_empty_folder_is_refused(tmp_path: Path) -> None:
         find_captures(tmp_path)
 
 
+def test_a_damaged_capture_in_a_folder_is_named(folder: Path, tmp_path: Path) -> None:
+    for view in folder.iterdir():
+        (tmp_path / view.name).write_bytes(view.read_bytes())
+    (tmp_path / "two_left.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    with pytest.raises(CaptureError, match="two_left"):
+        find_captures(tmp_path)
+
+
 def test_parity_writes_figures_and_page_and_finds_equality(artifacts: list[Path], folder: Path, tmp_path: Path) -> None:
     found = parity_on_captures(artifacts, folder, None, tmp_path / "p.json", tmp_path / "p.html")
     assert found.within_budget
