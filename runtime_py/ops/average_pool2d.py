@@ -10,20 +10,14 @@ from collections.abc import Sequence
 import numpy as np
 
 from runtime_py.arithmetic import ACTIVATION_RANGES, INT8_MAX, INT8_MIN, activation_limits, round_half_away
-from runtime_py.ops.node import Array, Kernel, Node, Shape
-from runtime_py.ops.windows import MOST_WORK, Axis, Windows, strips, windows_of
-
-
-def shape(node: Node) -> tuple[Shape, ...]:
-    """(N, rows of windows, columns of windows, C)."""
-    windows = _windows(node)
-    image = node.input(0).shape
-    return ((image[0], windows.rows.count, windows.columns.count, image[3]),)
+from runtime_py.ops.max_pool2d import pool_windows
+from runtime_py.ops.node import Array, Kernel, Node
+from runtime_py.ops.windows import Axis, Windows, strips
 
 
 def bind(node: Node) -> Kernel:
     """int8 as TFLite's reference kernel in every dialect: XNNPACK does not take it, and the grid must stay."""
-    windows, given = _windows(node), node.input(0)
+    windows, given = pool_windows(node), node.input(0)
     node.require(given.dtype == node.output.dtype and given.dtype in ("int8", "float32"), "pools unlike types")
     counts = np.asarray(windows.taps)
     if not node.op.attrs.get("count_padding", False):
@@ -83,12 +77,3 @@ def _inside(axis: Axis) -> Array:
     first = np.arange(axis.count) * axis.stride - axis.before
     below_end, below_start = (-((first - edge) // axis.dilation) for edge in (axis.size, 0))
     return np.clip(below_end, 0, axis.kernel) - np.clip(below_start, 0, axis.kernel)
-
-
-def _windows(node: Node) -> Windows:
-    image = node.input(0).shape
-    node.require(len(image) == 4, f"needs rank 4, has {image}")
-    windows = windows_of(node, (image[1], image[2]), node.attr("window"))
-    work = windows.taps * windows.rows.count * windows.columns.count * image[0] * image[3]
-    node.require(work <= MOST_WORK, f"has a window of {node.attr('window')} over {image}, too much work to make sense")
-    return windows

@@ -11,14 +11,14 @@ from runtime_py.ops.windows import MOST_WORK, Windows, strips, windows_of
 
 def shape(node: Node) -> tuple[Shape, ...]:
     """(N, rows of windows, columns of windows, C)."""
-    windows = _windows(node)
+    windows = pool_windows(node)
     image = node.input(0).shape
     return ((image[0], windows.rows.count, windows.columns.count, image[3]),)
 
 
 def bind(node: Node) -> Kernel:
     """The same in every dialect but for the rounding of the activation's limits."""
-    windows, given = _windows(node), node.input(0)
+    windows, given = pool_windows(node), node.input(0)
     node.require(given.dtype == node.output.dtype and given.dtype in ("int8", "float32"), "pools unlike types")
     node.require(node.same_grid(given, node.output), "changes the scale or zero point of its values")
     activation = node.attr("activation")
@@ -45,7 +45,8 @@ def _largest(image_NHWC: Array, windows: Windows, outside: float) -> Array:
     return out
 
 
-def _windows(node: Node) -> Windows:
+def pool_windows(node: Node) -> Windows:
+    """The windows of a pool of any kind; raises ArtifactError for more work than makes sense."""
     image = node.input(0).shape
     node.require(len(image) == 4, f"needs rank 4, has {image}")
     windows = windows_of(node, (image[1], image[2]), node.attr("window"))

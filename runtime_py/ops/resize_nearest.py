@@ -5,14 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from runtime_py.arithmetic import round_half_away
-from runtime_py.ops.node import Array, Kernel, Node, Shape
-
-
-def shape(node: Node) -> tuple[Shape, ...]:
-    """The declared height and width, with the input's batch and channels."""
-    given, out = node.input(0).shape, node.output.shape
-    node.require(len(given) == 4 and len(out) == 4 and min(*given, *out) > 0, f"cannot resize {given} to {out}")
-    return ((given[0], out[1], out[2], given[3]),)
+from runtime_py.ops.node import Array, Kernel, Node
 
 
 def bind(node: Node) -> Kernel:
