@@ -13,9 +13,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from runtime_py.contract import Contract
 from runtime_py.errors import ArtifactError, ContractError, RuntimeUnavailable
-from runtime_py.manifest import contract_of
+from runtime_py.manifest import contract_of, manifest_path, read_manifest
 from runtime_py.parity.budget import DEFAULT_BUDGET, Limit
 from runtime_py.parity.compare import Comparison, compare
 from runtime_py.parity.samples import Sample
@@ -243,9 +242,10 @@ def judge(comparison: Comparison, limit: Limit, against: str) -> tuple[str, str]
 
 
 def precision_of(path: Path) -> str:
-    """What the artifact's grid is: "int8" when its contract has scales, "float" otherwise."""
-    contract: Contract = contract_of(path)
-    return "int8" if contract.outputs[0].scale is not None else "float"
+    """The precision that the manifest states; without one, "int8" where the contract has a grid, else "float"."""
+    if manifest_path(path).exists():
+        return read_manifest(path).precision
+    return "int8" if contract_of(path).outputs[0].scale is not None else "float"
 
 
 def size_of(path: Path) -> int:
