@@ -14,11 +14,13 @@ HEADS = ("AI(1)", "AI(2)", "1−|ρ|")
 
 
 def table(result: EvalResult, title: str = "") -> Table:
-    """Scenes, mean and worst value per metric; below it the worst scenes, the rank convention and what was skipped."""
+    """Scenes, mean and worst value per metric; below it the worst scenes, the conventions and what was skipped."""
     from rich.table import Table
 
     worst = "; ".join(f"{head} {result.worst(m).name}" for m, head in zip(METRICS, HEADS, strict=True))
     notes = [f"worst: {worst}", f"rank convention: {result.rank}"]
+    if result.protocol is not None:
+        notes.append(f"protocol: {result.protocol}")
     if any(s.agreement < 0 for s in result.scenes):
         notes.append("reversed: the map grows with distance, a disparity grows towards the camera")
     drawn = Table(title=title or result.dataset, caption="\n".join(notes + [f"skipped: {r}" for r in result.skipped]))

@@ -106,6 +106,8 @@ def test_stereo_metrics_by_hand() -> None:
     assert bad_share(prediction, truth, tau=0.4) == 0.75
     assert bad_share(prediction, truth, tau=0.5) == 0.5, "an error equal to τ is not bad"
     assert d1_share(prediction, truth) == 0.25, "4 px are 4 % of 100 px"
+    edge = d1_share(np.array([76.0, 84.1, 3.0]), np.array([80.0, 80.0, 0.0]))
+    assert edge == pytest.approx(1 / 3), "errors of exactly 5 % or 3 px are no outliers"
     assert end_point_error(prediction, truth, np.array([1, 0, 0, 3])) == pytest.approx(0.125)
 
 
