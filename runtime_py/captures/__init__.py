@@ -4,12 +4,23 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from runtime_py.captures import cmu_pixel4, dp119, dp_disp, google_app, google_dual_pixels, plain
+from runtime_py.captures import (
+    cmu_pixel4,
+    dp119,
+    dp_disp,
+    dpdd,
+    dpmv,
+    google_app,
+    google_dual_pixels,
+    google_raw,
+    light_field,
+    plain,
+)
 from runtime_py.captures.capture import DPCapture, Truth
 from runtime_py.captures.format import Format, folders
 from runtime_py.errors import CaptureError
 
-__all__ = ["FORMATS", "DPCapture", "Truth", "captures_in", "formats_help", "open_capture"]
+__all__ = ["FORMATS", "DPCapture", "Truth", "captures_in", "find_captures", "formats_help", "open_capture"]
 
 FORMATS: dict[str, Format] = {
     f.name: f
@@ -18,7 +29,11 @@ FORMATS: dict[str, Format] = {
         cmu_pixel4.FORMAT,
         dp119.FORMAT,
         google_dual_pixels.FORMAT,
+        google_raw.FORMAT,
         dp_disp.FORMAT,
+        dpmv.FORMAT,
+        dpdd.FORMAT,
+        light_field.FORMAT,
         plain.FORMAT,
     )
 }
@@ -63,21 +78,18 @@ def captures_in(folder: Path | str) -> list[DPCapture]:
 
     Raises CaptureError when there is none, or naming the first that is damaged.
     """
-    return [chosen.read(left) for left, chosen in _found_in(Path(folder)).items()]
+    return [chosen.read(left) for left, chosen in find_captures(folder).items()]
 
 
-def _only_one_in(folder: Path) -> DPCapture:
-    found = _found_in(folder)
-    if len(found) > 1:
-        names = [p.relative_to(folder).as_posix() for p in sorted(found)]
-        shown = ", ".join(names[:SHOWN]) + (f" and {len(names) - SHOWN} more" if len(names) > SHOWN else "")
-        raise CaptureError(f"{folder} holds {len(names)} captures: {shown}; give the path of one view")
-    left, chosen = next(iter(found.items()))
-    return chosen.read(left)
+def find_captures(folder: Path | str, deep: bool = False) -> dict[Path, Format]:
+    """The left view of every capture of a folder with its format, unread, so that damaged ones are among them.
 
-
-def _found_in(folder: Path) -> dict[Path, Format]:
-    """Left views and formats. Raises CaptureError, with the formats that are known, when there are none."""
+    Captures of the folders below count where the folder has none of its own, or when `deep`. Raises CaptureError for a
+    folder that is not there and, with the formats that are known, when it holds no capture.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise CaptureError(f"there is no folder {folder} to look for captures in")
     found: dict[Path, Format] = {}
     for candidate in folders(folder):
         # Calibration pictures look like a pair of their own; the captures beside them are what is meant.
@@ -85,8 +97,18 @@ def _found_in(folder: Path) -> dict[Path, Format]:
             continue
         claims = (_claimed(file) for file in sorted(candidate.iterdir()) if file.is_file())
         found.update({left: chosen for chosen, left in filter(None, claims)})
-        if found and candidate == folder:
+        if found and candidate == folder and not deep:
             break
     if not found:
         raise CaptureError(f"no dual-pixel capture was found in {folder}; these are known:\n{formats_help()}")
     return found
+
+
+def _only_one_in(folder: Path) -> DPCapture:
+    found = find_captures(folder)
+    if len(found) > 1:
+        names = [p.relative_to(folder).as_posix() for p in sorted(found)]
+        shown = ", ".join(names[:SHOWN]) + (f" and {len(names) - SHOWN} more" if len(names) > SHOWN else "")
+        raise CaptureError(f"{folder} holds {len(names)} captures: {shown}; give the path of one view")
+    left, chosen = next(iter(found.items()))
+    return chosen.read(left)

@@ -46,6 +46,8 @@ class DPCapture:
     white: float = 255.0
     stored_aspect: float = 1.0
     """Height of a stored pixel over its width, before rows were doubled to square pixels."""
+    levels: int | None = None
+    """Distinct values stored in one channel of the left view, where the reader counted them."""
     rgb: NDArray[np.float32] | None = None
     truth: Truth | None = None
 

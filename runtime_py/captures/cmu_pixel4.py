@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from runtime_py.captures.capture import DPCapture, Truth
 from runtime_py.captures.format import Format, folders, require_both
 from runtime_py.captures.images import read_image
-from runtime_py.captures.radiometry import linear_from_counts
+from runtime_py.captures.radiometry import count_levels, linear_from_counts
 from runtime_py.errors import CaptureError
 
 BLACK, BITS = 1024, 14
@@ -41,7 +41,8 @@ def read(left: Path) -> DPCapture:
     right = left.with_name(f"{scene}_right.png")
     require_both(left, right)
     sheet_left, sheet_right = (_counts(left.parent / "calibration" / f"white_sheet_{s}.png") for s in ("left", "right"))
-    left_linear, right_linear = _counts(left), _counts(right)
+    stored = _stored(left)
+    left_linear, right_linear = linear_from_counts(stored, BLACK, WHITE), _counts(right)
     gain = _gain(sheet_left, sheet_right)
     if right_linear.shape != gain.shape:
         raise CaptureError(f"{right} is {right_linear.shape} and its white sheets are {gain.shape} (rows, columns)")
@@ -53,6 +54,7 @@ def read(left: Path) -> DPCapture:
         bit_depth=BITS,
         black=BLACK,
         white=WHITE,
+        levels=count_levels(stored),
         truth=_truth(left.parent / "gt_defocus_map" / f"{scene}_gt.png", left_linear.shape),
     )
 
@@ -66,10 +68,14 @@ def scenes(root: Path) -> list[Path]:
 
 
 def _counts(path: Path) -> NDArray[np.float64]:
+    return linear_from_counts(_stored(path), BLACK, WHITE)
+
+
+def _stored(path: Path) -> NDArray[Any]:
     stored = read_image(path)
     if stored.ndim != 2 or stored.dtype != np.uint16:
         raise CaptureError(f"{path} holds {stored.dtype} of shape {stored.shape}; a CMU view is one plane of 16 bit")
-    return linear_from_counts(stored, BLACK, WHITE)
+    return stored
 
 
 def _gain(left: NDArray[np.float64], right: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -10,6 +10,7 @@ import numpy as np
 
 from runtime_py.captures.capture import DPCapture
 from runtime_py.captures.correspond import WIDTH
+from runtime_py.captures.gain import GainRamp, gain_ramp
 from runtime_py.captures.lint import Evidence, Finding
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ class Description:
     left: tuple[float, ...]
     right: tuple[float, ...]
     gain: float
+    ramp: GainRamp | None
     disparity: tuple[float, float] | None
     truth: str | None
 
@@ -59,6 +61,7 @@ def describe(capture: DPCapture) -> Description:
         left=left,
         right=right,
         gain=float(capture.left.mean()) / max(float(capture.right.mean()), 1e-9),
+        ramp=gain_ramp(capture),
         disparity=_disparity(capture),
         truth=_truth(capture),
     )
@@ -66,10 +69,11 @@ def describe(capture: DPCapture) -> Description:
 
 def table(description: Description, found: Sequence[Finding] = ()) -> Table:
     """Two columns, what and how much, with the lint's findings below."""
+    from rich.markup import escape
     from rich.table import Table
 
     d = description
-    drawn = Table(title=d.name, show_header=False)
+    drawn = Table(title=escape(d.name), show_header=False)
     drawn.add_column("what", style="bold")
     drawn.add_column("value", overflow="fold")
     drawn.add_row("format", d.format)
@@ -81,6 +85,10 @@ def table(description: Description, found: Sequence[Finding] = ()) -> Table:
     for side, values in (("left", d.left), ("right", d.right)):
         drawn.add_row(f"{side} light", "  ".join(f"{p:g} %: {v:.4f}" for p, v in zip(PERCENTILES, values, strict=True)))
     drawn.add_row("gain left/right", f"{d.gain:.3f}")
+    if d.ramp is not None:
+        drawn.add_row(
+            "gain ramp", f"log(left/right) changes by {d.ramp.slope:+.3f} ± {d.ramp.error:.3f} along the axis"
+        )
     if d.disparity is None:
         drawn.add_row("disparity", "too little texture to tell")
     else:

@@ -13,7 +13,7 @@ import numpy as np
 from runtime_py.captures.capture import DPCapture
 from runtime_py.captures.format import Format, require_both
 from runtime_py.captures.pgm import parse_header, read_pgm
-from runtime_py.captures.radiometry import linear_from_counts, square_pixels
+from runtime_py.captures.radiometry import count_levels, linear_from_counts, square_pixels
 from runtime_py.errors import CaptureError
 
 WIDTH, HEIGHT, WHITE = 2016, 756, 65535
@@ -45,7 +45,7 @@ def read(left: Path) -> DPCapture:
     stamp = left.name[: -len("_left.pgm")]
     right = left.with_name(f"{stamp}_right{left.suffix}")
     require_both(left, right)
-    views = []
+    views, levels = [], 0
     for path in (left, right):
         pixels, maxval = read_pgm(path)
         if pixels.shape != (HEIGHT, WIDTH) or maxval != WHITE:
@@ -53,6 +53,7 @@ def read(left: Path) -> DPCapture:
                 f"{path} is {pixels.shape[1]}×{pixels.shape[0]} with values up to {maxval}; "
                 f"the capture app writes {WIDTH}×{HEIGHT} with values up to {WHITE}"
             )
+        levels = levels or count_levels(pixels)
         views.append(square_pixels(linear_from_counts(pixels, BLACK, WHITE).astype(np.float32), ASPECT))
     return DPCapture(
         name=stamp,
@@ -63,6 +64,7 @@ def read(left: Path) -> DPCapture:
         black=BLACK,
         white=WHITE,
         stored_aspect=ASPECT,
+        levels=levels,
     )
 
 

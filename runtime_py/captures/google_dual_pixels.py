@@ -7,7 +7,9 @@ grows with distance. The protocol scores the central 512×384 (h×w) of it; each
 
 from __future__ import annotations
 
+import contextlib
 import importlib
+import io
 import re
 from pathlib import Path
 from typing import TypeVar
@@ -20,6 +22,7 @@ from runtime_py.captures.format import Format, folders, require_both
 from runtime_py.captures.images import read_image
 from runtime_py.captures.radiometry import linear_from_gamma
 from runtime_py.errors import CaptureError
+from runtime_py.quiet import quiet
 
 CROP = (512, 384)
 POSITION = "center"
@@ -31,7 +34,7 @@ def left_of(path: Path) -> Path | None:
     match = _VIEW.fullmatch(path.name)
     if match is None or len(path.parents) < 3:
         return None
-    return _beside(path, "left_pd", f"result_leftPd_{match[2]}.png")
+    return beside(path, "left_pd", f"result_leftPd_{match[2]}.png")
 
 
 def read(left: Path) -> DPCapture:
@@ -41,7 +44,7 @@ def read(left: Path) -> DPCapture:
     """
     match = _VIEW.fullmatch(left.name)
     position = match[2] if match else POSITION
-    right = _beside(left, "right_pd", f"result_rightPd_{position}.png")
+    right = beside(left, "right_pd", f"result_rightPd_{position}.png")
     require_both(left, right)
     views = []
     for path in (left, right):
@@ -49,15 +52,13 @@ def read(left: Path) -> DPCapture:
         if stored.dtype != np.uint8:
             raise CaptureError(f"{path} holds {stored.dtype} samples; a view of Google's dual_pixels data is 8 bit")
         views.append(linear_from_gamma(stored, 255))
-    depth = _beside(left, "merged_depth", f"result_merged_depth_{position}.png")
-    confidence = _beside(left, "merged_conf", f"result_merged_conf_{position}.exr")
     return DPCapture(
         name=f"{left.parent.name}/{position}",
         format=FORMAT.name,
         left=views[0],
         right=views[1],
         dp_axis="vertical",
-        truth=_truth(depth, confidence, views[0].shape) if depth.is_file() else None,
+        truth=truth_beside(left, position, views[0].shape),
     )
 
 
@@ -70,11 +71,17 @@ def scenes(root: Path) -> list[Path]:
     return []
 
 
-def _beside(view: Path, kind: str, name: str) -> Path:
+def beside(view: Path, kind: str, name: str) -> Path:
+    """The file `name` of the same capture in another folder of the split, such as "right_pd"."""
     return view.parents[2] / kind / view.parent.name / name
 
 
-def _truth(depth: Path, confidence: Path, size: tuple[int, ...]) -> Truth:
+def truth_beside(view: Path, position: str, size: tuple[int, ...]) -> Truth | None:
+    """The truth for a view (of `size`) of a capture, None where there is no depth; CaptureError where it is damaged."""
+    depth = beside(view, "merged_depth", f"result_merged_depth_{position}.png")
+    if not depth.is_file():
+        return None
+    confidence = beside(view, "merged_conf", f"result_merged_conf_{position}.exr")
     stored = read_image(depth)
     code = (stored if stored.ndim == 2 else stored[..., 0]) / 255.0
     height, width = code.shape
@@ -108,7 +115,9 @@ def read_confidence(path: Path, size: tuple[int, ...]) -> NDArray[np.float64] | 
     except ImportError:
         return None
     try:
-        channels = exr.File(str(path)).channels()
+        # The package prints to both streams what the error below says.
+        with quiet(native=True), contextlib.redirect_stdout(io.StringIO()):
+            channels = exr.File(str(path)).channels()
         plane = np.asarray(next(iter(channels.values())).pixels, np.float64)
     except Exception as e:  # the package raises bare exceptions of several kinds
         raise CaptureError(f"{path} is a damaged or unsupported EXR: {e}") from e

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import struct
 import zlib
 from pathlib import Path
@@ -11,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from runtime_py.errors import CaptureError
+from runtime_py.quiet import quiet
 
 SIGNATURES: dict[bytes, str] = {
     b"\x89PNG\r\n\x1a\n": "PNG",
@@ -64,7 +66,9 @@ def read_image(path: Path) -> NDArray[Any]:
     elif kind != "TIFF":
         raise CaptureError(f"{path} is not a PNG, TIFF or JPEG picture but {_described(data, kind)}")
     try:
-        image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+        # libtiff reports on the terminal what the error below says.
+        with quiet(native=True) if kind == "TIFF" else contextlib.nullcontext():
+            image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     except cv2.error as e:
         raise CaptureError(f"{path} is a damaged {kind} ({len(data)} bytes): {e.err}") from e
     if image is None:

@@ -18,7 +18,14 @@ from runtime_py.captures.descriptor import Descriptor, beside
 from runtime_py.captures.format import Format, require_both
 from runtime_py.captures.images import read_image
 from runtime_py.captures.pgm import read_pgm
-from runtime_py.captures.radiometry import GAMMA, linear_from_counts, linear_from_gamma, luminance, square_pixels
+from runtime_py.captures.radiometry import (
+    GAMMA,
+    count_levels,
+    linear_from_counts,
+    linear_from_gamma,
+    luminance,
+    square_pixels,
+)
 from runtime_py.errors import CaptureError
 
 _VIEW = re.compile(r"((?:.+_)?)(left|right)(\.(?:png|tiff?|jpe?g|pgm))", re.IGNORECASE)
@@ -60,6 +67,7 @@ def read(left: Path, descriptor: Descriptor | None = None) -> DPCapture:
         black=black,
         white=white,
         stored_aspect=told.pixel_aspect,
+        levels=count_levels(stored[0]),
     )
 
 

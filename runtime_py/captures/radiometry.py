@@ -40,6 +40,15 @@ def luminance(linear: NDArray[np.float32]) -> NDArray[np.float32]:
     return plane
 
 
+def count_levels(stored: NDArray[Any]) -> int:
+    """Distinct values in a stored uint8 or uint16 picture, in its middle channel where it has several.
+
+    Counted before channels are mixed and rows stretched, which would make new values.
+    """
+    plane = stored if stored.ndim == 2 else stored[..., stored.shape[2] // 2]
+    return int(np.count_nonzero(np.bincount(plane.ravel(), minlength=1)))
+
+
 def square_pixels(view: NDArray[np.float32], aspect: float) -> NDArray[np.float32]:
     """`view` with its rows stretched by `aspect` (height of a stored pixel over its width).
 

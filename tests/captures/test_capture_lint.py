@@ -5,16 +5,20 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter, map_coordinates
 
+from benchmarks.lint_defects import cells
 from runtime_py.captures import open_capture
 from runtime_py.captures.capture import DPCapture, Truth
 from runtime_py.captures.correspond import correspond
 from runtime_py.captures.describe import describe, table
+from runtime_py.captures.gain import gain_ramp
 from runtime_py.captures.lint import CHECKS, findings
+from runtime_py.captures.survey import survey
 
 SIZE = (512, 768)
 
@@ -111,17 +115,77 @@ def test_description_gives_size_range_and_disparity_in_the_captures_own_pixels(s
     assert "nothing looks wrong" in console.export_text()
 
 
-@pytest.mark.parametrize(
-    "path",
-    [
-        "cmu-pixel4/DP_data_pixel_4/005_left.png",
-        "sdirt-dp119/real_sample_set/box/005",
-        "sdirt-dp119/real_sample_set/flat/001/0600/f4",
-        "cca-public/CSGM/utils/subpixel_est/encc/encc_demo",
-        "cca-public/DP_data_example/google2019/test",
-    ],
-)
-def test_real_sound_captures_have_no_findings(captures_root: Path, path: str) -> None:
+def test_the_axis_is_told_by_a_tenth_of_a_pixel_of_variation(sound: DPCapture) -> None:
+    y, x = np.mgrid[: SIZE[0], : SIZE[1]].astype(float)
+    shallow = 0.15 * np.sin(2 * np.pi * x / SIZE[1])
+    scene = _texture(8)
+    left, right = (
+        map_coordinates(scene, [y - s * shallow / 2, x], order=3, mode="nearest").astype(np.float32) for s in (1, -1)
+    )
+    rng = np.random.default_rng(9)
+    left, right = (v + rng.normal(0, 0.002, SIZE).astype(np.float32) for v in (left, right))
+    assert _checks(replace(sound, left=left, right=right, truth=None)) == ["axis"]
+    turned = replace(sound, left=left, right=right, truth=None, dp_axis="vertical")
+    assert _checks(turned) == []
+
+
+def test_half_a_pixel_across_the_axis_is_found_at_768_and_a_sixteenth_is_not(sound: DPCapture) -> None:
+    y, x = np.mgrid[: SIZE[0], : SIZE[1]].astype(float)
+
+    def moved(pixels: float) -> DPCapture:
+        return replace(sound, right=map_coordinates(sound.right, [y - pixels, x], order=3, mode="nearest"))
+
+    found = {f.check: f for f in findings(moved(0.5))}
+    assert found["misalignment"].value == pytest.approx(-0.5, abs=0.07)
+    assert _checks(moved(1 / 16)) == []
+
+
+def test_stored_levels_are_counted_before_colours_are_mixed(tmp_path: Path) -> None:
+    eight = np.random.default_rng(4).integers(0, 256, (64, 64, 3)).astype(np.uint16)
+    for side in ("left", "right"):
+        assert cv2.imwrite(str(tmp_path / f"{side}.png"), eight * 257)
+    capture = open_capture(tmp_path)
+    assert capture.levels == 256
+    assert np.unique(capture.left).size > 256
+    assert "levels" in _checks(capture)
+
+
+@pytest.mark.parametrize("bits", [10, 14, 16])
+def test_eight_bit_data_are_found_in_files_of_any_depth(sound: DPCapture, bits: int) -> None:
+    def at(stored_bits: int) -> DPCapture:
+        left, right = (np.rint(v * (2**stored_bits - 1)) / np.float32(2**stored_bits - 1) for v in pair)
+        return replace(sound, left=left, right=right, bit_depth=bits, truth=None)
+
+    pair = [view / sound.left.max() for view in (sound.left, sound.right)]
+    assert "levels" in _checks(at(8))
+    assert "levels" not in _checks(at(bits))
+
+
+@pytest.mark.parametrize("slope", [0.6, -0.25])
+def test_the_gain_ramp_is_the_one_that_was_made_and_follows_the_axis(sound: DPCapture, slope: float) -> None:
+    ramp = np.exp(slope * (np.arange(SIZE[1]) / SIZE[1] - 0.5)).astype(np.float32)
+    made = replace(sound, left=sound.left * ramp, right=sound.left, truth=None)
+    found = gain_ramp(made)
+    assert found is not None
+    assert found.slope == pytest.approx(slope, abs=0.03)
+    across = gain_ramp(replace(made, dp_axis="vertical"))
+    assert across is not None
+    assert across.slope == pytest.approx(0, abs=0.05)
+    assert gain_ramp(replace(sound, left=np.zeros_like(sound.left), right=sound.left)) is None
+
+
+def test_no_real_sound_capture_has_a_finding(captures_root: Path) -> None:
+    told = survey(captures_root)
+    assert told.read > 0
+    assert (told.found, told.damaged) == ({}, [])
+
+
+@pytest.mark.parametrize("path", ["sdirt-dp119/real_sample_set/box/005", "cca-public/CSGM"])
+def test_every_defect_made_in_a_real_capture_is_found_but_swapped_views_without_truth(
+    captures_root: Path, path: str
+) -> None:
     if not (captures_root / path).exists():
         pytest.skip(f"{path} is not among the captures on this machine")
-    assert findings(open_capture(captures_root / path)) == []
+    told = cells(open_capture(captures_root / path))
+    assert told.pop("none") == "nothing"
+    assert [name for name, cell in told.items() if cell == "missed"] == ["swapped, no truth"]

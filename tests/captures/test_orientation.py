@@ -38,9 +38,10 @@ def test_a_map_comes_back_to_the_pixels_it_belongs_to() -> None:
 
 def test_real_portrait_capture_is_nearer_where_disparity_is_larger(captures_root) -> None:  # type: ignore[no-untyped-def]
     from runtime_py.captures.datasets import scenes
-    from runtime_py.captures.lint import Evidence, swapped
+    from runtime_py.captures.lint import CHECKS, Evidence
 
     capture = next(scenes("google", captures_root))
+    swapped = CHECKS["swapped"]
     assert swapped(Evidence(capture)) is None
     exchanged = DPCapture("x", "x", capture.right, capture.left, dp_axis="vertical", truth=capture.truth)
     finding = swapped(Evidence(exchanged))
