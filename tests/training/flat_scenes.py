@@ -1,4 +1,7 @@
-"""Scenes simple enough to know by hand what a camera sees of them."""
+"""Scenes simple enough to know by hand what a camera sees of them.
+
+They are told in a unit of inverse depth in which the camera of `seen_through` has disparity = inverse depth.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,8 @@ import torch
 from scipy.ndimage import gaussian_filter
 from torch import Tensor
 
+from training.camera import Camera
+from training.optics import Aperture
 from training.scenes import Scene
 
 
@@ -14,6 +19,12 @@ def smooth_texture(size: tuple[int, int] = (48, 256), grain: float = 8.0, seed: 
     """(H, W) periodic Gaussian noise with details of about `grain` px, mean 0.5, deviation 0.15."""
     noise = gaussian_filter(np.random.default_rng(seed).standard_normal(size), grain, mode="wrap")
     return torch.from_numpy(0.5 + 0.15 * (noise - noise.mean()) / noise.std()).float()
+
+
+def seen_through(lens: Aperture, batch: int = 1) -> Camera:
+    """A camera with that lens whose disparity in px is the inverse depth itself."""
+    slope = (1.0 / lens.alpha).expand(batch)
+    return Camera(lens, slope, torch.zeros(batch), torch.ones(batch))
 
 
 def layered(*layers: tuple[Tensor, Tensor, float]) -> Scene:
