@@ -10,10 +10,13 @@ import pytest
 import dpocket
 from convert.student import export_checkpoint
 from runtime_py.errors import ContractError
+from training.camera import Camera
 from training.checkpoint import SHIPPED, load_checkpoint
+from training.dice import Dice, pixel_grid
 from training.optics import aperture
 from training.render import render_pair
-from training.scenes import random_scene
+from training.scenes import Scene
+from training.textures import fractal_noise
 
 SIZE = (96, 128)
 
@@ -27,13 +30,18 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def views() -> tuple[np.ndarray, np.ndarray]:
-    """A rendered pair, 208×208, linear in 0..1."""
+    """A rendered pair, 208×208, linear in 0..1: a disc before a wall, both full of texture, 1 px to either side of
+    the focus."""
     import torch
 
-    generator = torch.Generator().manual_seed(11)
-    rendered = render_pair(random_scene(generator, 1, (256, 256)), aperture("half_disc"))
-    scale = 0.3 / float(rendered.left.mean())
-    left, right = ((v[0, 0] * scale).clamp(0, 1).numpy() for v in (rendered.left, rendered.right))
+    lens = aperture("half_disc")
+    camera = Camera(lens, 1 / lens.alpha[None], torch.full((1,), 2.0), torch.ones(1))
+    light = 0.3 * torch.exp(0.4 * fractal_noise(Dice(torch.Generator().manual_seed(11), 2), 256, 256))
+    y, x = pixel_grid(256, 256, torch.device("cpu"))
+    cover = torch.stack([torch.ones(256, 256), torch.clamp(70.5 - torch.hypot(y, x), 0, 1)])
+    inverse_depth = torch.stack([torch.full((256, 256), q) for q in (1.0, 3.0)])
+    rendered = render_pair(Scene(light[None], cover[None], inverse_depth[None]), camera)
+    left, right = (v[0, 0].clamp(0, 1).numpy() for v in (rendered.left, rendered.right))
     return left, right
 
 

@@ -11,41 +11,49 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
-from runtime_py.captures.google_app import BLACK, WHITE
+from runtime_py.captures.google_app import WHITE
 from runtime_py.captures.pgm import write_pgm
 from runtime_py.files import write_atomic
-from training.optics import ThinLens, add_sensor_noise, aperture
-from training.render import Rendered, render_pair
-from training.scenes import Dice, Scene, dead_leaves, fractal_noise, grating, pixel_grid, written_lines
+from training.camera import Camera, thin_lens_camera
+from training.dice import Dice, pixel_grid
+from training.optics import ThinLens, aperture
+from training.render import render_pair
+from training.scenes import Scene
+from training.sensor import expose, sensor
+from training.textures import dead_leaves, fractal_noise, grating, written_lines
 
 HEIGHT, WIDTH, MARGIN = 1512, 2016, 48
 PIXEL_4 = ThinLens(focal_length=4.38e-3, f_number=1.73, focus_distance=0.45, pixel_pitch=2.8e-6)
 SAMPLES = Path(__file__).parents[1] / "runtime_py" / "samples"
 STAMP = "20261122_120000_000"
 SEED = 20261122
-ELECTRONS, READ_NOISE = 6000.0, 3.0
+SENSOR = sensor(
+    electrons=6000.0,
+    read_noise=3.0,
+    bits=10,
+    black=64.0,
+    lean=(0.11, -0.11),
+    falloff=(0.125, 0.125),
+    rows_binned=2,
+)
 STEP = WHITE / 1023
 """Stored value of one count of the sensor's 10 bits."""
 
 
-def tabletop(lens: ThinLens, alpha: float) -> Scene:
+def tabletop() -> Scene:
     """Wall at 2.4 m, a table rising towards the camera, and objects from 1.1 m to 0.3 m."""
     generator = torch.Generator().manual_seed(SEED)
     dice = Dice(generator, 1)
     h, w = HEIGHT + 2 * MARGIN, WIDTH + 2 * MARGIN
     y, x = pixel_grid(h, w, generator.device)
 
-    def disparity(depth: float) -> float:
-        return alpha * float(lens.circle_of_confusion(torch.tensor(depth)))
-
     def surface(field: Tensor, base: float, contrast: float) -> Tensor:
         return base * torch.exp(torch.clamp(contrast * field, -2.5, 1.5))[0]
 
     def flat(depth: float) -> Tensor:
-        return torch.full((h, w), disparity(depth))
+        return torch.full((h, w), 1 / depth)
 
     def box(cy: float, cx: float, ry: float, rx: float, tilt: float) -> Tensor:
         v = (y - cy) * np.cos(tilt) - (x - cx) * np.sin(tilt)
@@ -60,7 +68,7 @@ def tabletop(lens: ThinLens, alpha: float) -> Scene:
     stripes = grating(dice, h, w)
     edge = 60.0
     near_table = torch.clamp((y - edge) / (h / 2 - edge), 0.0, 1.0)
-    table = disparity(1.6) + (disparity(0.33) - disparity(1.6)) * near_table
+    table = 1 / 1.6 + (1 / 0.33 - 1 / 1.6) * near_table
     layers = [
         (surface(0.7 * noise[0] + 0.6 * leaves, 0.16, 0.8), torch.ones(h, w), flat(2.4)),
         (surface(noise[1], 0.30, 0.35), torch.clamp(y - edge + 0.5, 0.0, 1.0), table),
@@ -74,30 +82,18 @@ def tabletop(lens: ThinLens, alpha: float) -> Scene:
     return Scene(stacked[0], stacked[1], stacked[2])
 
 
-def stored_view(view: Tensor, vignetting: Tensor, generator: torch.Generator) -> NDArray[np.uint16]:
-    """A linear view (1, 1, H, W) as the app stores it: rows binned in pairs, noise, 10 bits, black level added."""
-    binned = (view * vignetting).reshape(1, 1, HEIGHT // 2, 2, WIDTH).mean(3)
-    full, read = torch.full((1, 1, 1, 1), ELECTRONS), torch.full((1, 1, 1, 1), READ_NOISE)
-    noisy = add_sensor_noise(binned, full, read, generator)[0, 0].numpy()
-    counts = np.rint(BLACK / STEP + noisy * (1023 - BLACK / STEP))
-    return np.asarray(np.clip(counts, 0, 1023) * STEP + 0.5, np.uint16)
-
-
-def render() -> tuple[Rendered, float]:
-    """The scene through a lens whose halves are no mirror images, with α."""
-    lens = aperture("butterworth", shape=0.4, right_shape=0.7, offset=-0.02)
-    return render_pair(tabletop(PIXEL_4, lens.alpha), lens, margin=MARGIN), lens.alpha
+def camera() -> Camera:
+    """A phone whose two half apertures are no mirror images of each other."""
+    return thin_lens_camera(PIXEL_4, aperture("butterworth", shape=0.4, right_shape=0.7, offset=-0.02))
 
 
 def main() -> None:
     """Write both views and the true disparity (px at 2016 px width, 16-bit PNG: value / 1024 - 32)."""
-    rendered, _ = render()
-    y, x = pixel_grid(HEIGHT, WIDTH, torch.device("cpu"))
-    falloff = 1.0 - 0.25 * ((x / WIDTH) ** 2 + (y / HEIGHT) ** 2) * 2
-    generator = torch.Generator().manual_seed(SEED)
-    for name, view, lean in (("left", rendered.left, 0.22), ("right", rendered.right, -0.22)):
-        stored = stored_view(view, falloff * (1.0 + lean * x / WIDTH), generator)
-        write_pgm(SAMPLES / f"{STAMP}_{name}.pgm", stored)
+    rendered = render_pair(tabletop(), camera(), margin=MARGIN)
+    views = torch.cat([rendered.left, rendered.right], 1)
+    counts = expose(views, SENSOR, torch.Generator().manual_seed(SEED)).stored[0].numpy()
+    for name, view in zip(("left", "right"), counts, strict=True):
+        write_pgm(SAMPLES / f"{STAMP}_{name}.pgm", np.asarray(view * STEP + 0.5, np.uint16))
     truth = cv2.resize(rendered.disparity[0, 0].numpy(), (WIDTH // 4, HEIGHT // 4), interpolation=cv2.INTER_NEAREST)
     encoded = np.asarray(np.clip((truth + 32.0) * 1024.0 + 0.5, 0, 65535), np.uint16)
     write_atomic(SAMPLES / f"{STAMP}_truth.png", bytes(cv2.imencode(".png", encoded)[1]))

@@ -1,186 +1,132 @@
-"""What is in front of the camera: procedural layered scenes of textured, slanted surfaces.
+"""What is in front of the camera: procedural scenes of layers, each a surface with an outline and a texture.
 
-A scene is a stack of layers, back to front, each a texture, a coverage mask and a plane of disparity. Everything is
-drawn with torch on the device of the generator, batched, so that a GPU renders its own training data.
+A scene is a stack of layers, back to front, each a texture, a coverage mask and a map of inverse depth, all as the
+reference camera sees them. Everything is drawn with torch on the device of the generator, batched, so that a GPU
+renders its own training data.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
-TAU = 6.283185307179586
+from training.camera import Camera
+from training.dice import Dice, pixel_grid
+from training.silhouettes import random_frame, silhouette
+from training.surfaces import BACKGROUNDS, OBJECTS, relief
+from training.textures import BARE, texture, tinted
+
+WIDEST_BLUR = 44.0
+"""Px of blur that the margin of a rendered canvas has room for."""
+
+PRESENT, INTERIOR, BARE_IN_INTERIOR = 0.75, 0.12, 0.6
+"""Chance that a layer in front holds an object; share of scenes that are interiors; share of bare surfaces there."""
 
 
 @dataclass(frozen=True)
 class Scene:
     """Layers from back to front. The back layer covers everything.
 
-    texture: (B, L, H, W) linear radiance, about 0..1 with highlights above; coverage: (B, L, H, W) in 0..1;
-    disparity: (B, L, H, W) in px of the image, x_left - x_right, positive nearer than the focus plane.
+    texture: (B, L, H, W) linear radiance (of green light), about 0..1 with highlights above; coverage: (B, L, H, W) in
+    0..1; inverse_depth: (B, L, H, W) in 1/m, at least 0; colour: (B, L, 3, H, W) radiance of red, green and blue light
+    where colour is known, green being the texture.
     """
 
     texture: Tensor
     coverage: Tensor
-    disparity: Tensor
-
-
-class Dice:
-    """Batched random draws from one generator; every draw has shape (batch, 1, 1)."""
-
-    def __init__(self, generator: torch.Generator, batch: int) -> None:
-        self.generator, self.batch, self.device = generator, batch, generator.device
-
-    def uniform(self, low: float, high: float) -> Tensor:
-        return low + (high - low) * torch.rand(self.batch, 1, 1, generator=self.generator, device=self.device)
-
-    def log_uniform(self, low: float, high: float) -> Tensor:
-        ratio = torch.rand(self.batch, 1, 1, generator=self.generator, device=self.device)
-        scaled: Tensor = low * (high / low) ** ratio
-        return scaled
-
-    def chance(self, probability: float) -> Tensor:
-        return (self.uniform(0.0, 1.0) < probability).float()
-
-    def normal(self, h: int, w: int) -> Tensor:
-        return torch.randn(self.batch, h, w, generator=self.generator, device=self.device)
-
-
-def pixel_grid(h: int, w: int, device: torch.device) -> tuple[Tensor, Tensor]:
-    """(y, x), each (H, W), centred, in px."""
-    y, x = torch.meshgrid(
-        torch.arange(h, device=device) - (h - 1) / 2, torch.arange(w, device=device) - (w - 1) / 2, indexing="ij"
-    )
-    return y.float(), x.float()
-
-
-def fractal_noise(dice: Dice, h: int, w: int) -> Tensor:
-    """(B, H, W) of zero mean and unit deviation with spectrum f^-beta, beta 0.5..2.2: texture at all scales."""
-    spectrum = torch.fft.rfft2(dice.normal(h, w))
-    fy = torch.fft.fftfreq(h, device=dice.device)[:, None]
-    fx = torch.fft.rfftfreq(w, device=dice.device)[None]
-    frequency = torch.sqrt(fy**2 + fx**2 + 1e-4)
-    field: Tensor = torch.fft.irfft2(spectrum * frequency ** -dice.uniform(0.5, 2.2), s=(h, w))
-    field = field - field.mean((1, 2), keepdim=True)
-    return field / field.std((1, 2), keepdim=True)
-
-
-def rotated(dice: Dice, y: Tensor, x: Tensor, spread: float) -> tuple[Tensor, Tensor]:
-    """The grid seen from a random centre (uniform within ±spread px) at a random angle; each (B, H, W)."""
-    angle, cy, cx = dice.uniform(0.0, TAU), dice.uniform(-spread, spread), dice.uniform(-spread, spread)
-    dy, dx = y - cy, x - cx
-    return dy * torch.cos(angle) - dx * torch.sin(angle), dy * torch.sin(angle) + dx * torch.cos(angle)
-
-
-def dead_leaves(dice: Dice, h: int, w: int, count: int = 20) -> Tensor:
-    """(B, H, W): opaque random ellipses, boxes and strokes over each other, sizes log-uniform, uniform grey."""
-    y, x = pixel_grid(h, w, dice.device)
-    field = dice.uniform(-1.5, 1.5).expand(-1, h, w).clone()
-    for _ in range(count):
-        v, u = rotated(dice, y, x, max(h, w) / 2)
-        size, aspect = dice.log_uniform(2.0, max(h, w) / 3), dice.log_uniform(0.08, 1.0)
-        ry, rx = torch.clamp(size * aspect, min=0.8), size
-        ellipse = 1.0 - torch.sqrt((v / ry) ** 2 + (u / rx) ** 2)
-        box = torch.minimum(1.0 - v.abs() / ry, 1.0 - u.abs() / rx)
-        inside = torch.where(dice.chance(0.5) > 0, ellipse, box)
-        cover = torch.clamp(inside * ry + 0.5, 0.0, 1.0)
-        field = field * (1 - cover) + dice.uniform(-2.0, 2.0) * cover
-    return field
-
-
-def grating(dice: Dice, h: int, w: int) -> Tensor:
-    """(B, H, W): a repeated pattern, sinusoidal to square, period 3..40 px, sometimes crossed into a checker."""
-    y, x = pixel_grid(h, w, dice.device)
-    v, u = rotated(dice, y, x, 40.0)
-    period = dice.log_uniform(3.0, 40.0)
-    wave = torch.sin(TAU * u / period)
-    wave = torch.where(dice.chance(0.4) > 0, wave * torch.sin(TAU * v / period), wave)
-    sharpness = dice.log_uniform(1.0, 12.0)
-    return torch.tanh(wave * sharpness) / torch.tanh(sharpness)
-
-
-def written_lines(dice: Dice, h: int, w: int) -> Tensor:
-    """(B, H, W): rows of short dark strokes on a light ground, like print seen from a distance."""
-    y, x = pixel_grid(h, w, dice.device)
-    v, u = rotated(dice, y, x, 20.0)
-    pitch = dice.log_uniform(6.0, 24.0)
-    in_row = (torch.remainder(v, pitch) < 0.55 * pitch).float()
-    cell_u, cell_v = torch.floor(u / (pitch * 0.22)), torch.floor(v / (pitch * 0.16))
-    hashed = torch.remainder(torch.sin(cell_u * 12.9898 + cell_v * 78.233 + dice.uniform(0, 9)) * 43758.5453, 1.0)
-    return 1.0 - 2.4 * in_row * (hashed < 0.45).float()
-
-
-PATTERNS: tuple[tuple[Callable[[Dice, int, int], Tensor], float], ...] = (
-    (fractal_noise, 0.85),
-    (dead_leaves, 0.6),
-    (grating, 0.12),
-    (written_lines, 0.15),
-)
-"""Every pattern with the chance that a surface has it: adding one is one function and one line."""
-
-
-def texture(dice: Dice, h: int, w: int) -> Tensor:
-    """(B, H, W) linear radiance: a random mixture of patterns, some nearly without texture, some with highlights."""
-    use = torch.cat([dice.chance(p) for _, p in PATTERNS], dim=1)
-    weight = use * torch.cat([dice.log_uniform(0.15, 1.0) for _ in PATTERNS], dim=1)
-    field = torch.zeros(dice.batch, h, w, device=dice.device)
-    for index, (pattern, _) in enumerate(PATTERNS):
-        if bool(use[:, index].any()):
-            field = field + weight[:, index, :, None] * pattern(dice, h, w)
-    contrast = dice.log_uniform(0.06, 1.0) * torch.where(dice.chance(0.1) > 0, 0.1, 1.0)
-    shading = 0.25 * dice.uniform(-1, 1) * torch.linspace(-1, 1, w, device=dice.device)
-    radiance = dice.log_uniform(0.06, 0.6) * torch.exp(torch.clamp(contrast * field + shading, -3.0, 2.0))
-    dots = (dice.normal(h, w) > 3.7).float() * dice.chance(0.15) * dice.uniform(0.5, 3.0)
-    return radiance + dots
-
-
-def silhouette(dice: Dice, h: int, w: int) -> Tensor:
-    """(B, H, W) coverage of one object: ellipse, box, blob, bar or fence, with one-pixel soft edges."""
-    y, x = pixel_grid(h, w, dice.device)
-    v, u = rotated(dice, y, x, max(h, w) * 0.45)
-    size = dice.log_uniform(10.0, max(h, w) * 0.5)
-    ry = size * dice.uniform(0.3, 1.0)
-    kind = dice.uniform(0.0, 1.0)
-    ellipse = (1.0 - torch.sqrt((v / ry) ** 2 + (u / size) ** 2)) * ry
-    box = torch.minimum(ry - v.abs(), size - u.abs())
-    bar = dice.log_uniform(1.0, 12.0) - v.abs()
-    rough = F.interpolate(dice.normal(h // 16, w // 16)[:, None], size=(h, w), mode="bicubic", align_corners=False)
-    blob = ellipse + rough[:, 0] * dice.uniform(2.0, 20.0)
-    pitch = dice.log_uniform(10.0, 40.0)
-    fence = torch.minimum(box, (torch.remainder(u, pitch) - pitch / 2).abs() - pitch * dice.uniform(0.15, 0.4))
-    distance = torch.where(kind < 0.2, ellipse, box)
-    distance = torch.where((kind >= 0.4) & (kind < 0.7), blob, distance)
-    distance = torch.where((kind >= 0.7) & (kind < 0.85), bar, distance)
-    distance = torch.where(kind >= 0.85, fence, distance)
-    return torch.clamp(distance + 0.5, 0.0, 1.0)
+    inverse_depth: Tensor
+    colour: Tensor | None = None
 
 
 def random_scene(
-    generator: torch.Generator, batch: int, size: tuple[int, int], layers: int = 6, reach: float = 6.0
+    generator: torch.Generator,
+    camera: Camera,
+    size: tuple[int, int],
+    layers: int = 6,
+    reach: float = 6.0,
+    colour: bool = False,
 ) -> Scene:
-    """`batch` scenes of `layers` layers. Disparities stay within ±reach px; many scenes use a small part of it."""
+    """One scene of `layers` layers in front of each of the cameras: the training distribution.
+
+    Behind everything a wall, flat or slanted, a floor that meets a wall, a corner of a room or hills; before it, with a
+    chance of 3/4 a layer, objects of the outlines in `silhouettes.OUTLINES` (a third of them thin: bars, wires, hair,
+    nets, stems) and of the forms in `surfaces.OBJECTS`; on them mixtures of `textures.PATTERNS` in light and shadow.
+    About a sixth of the surfaces have no texture at all, three fifths in the interiors (12 % of the scenes); another
+    12 % have it on parts of them only. Brightness spans a factor of 40 from surface to surface.
+
+    Disparities stay within ±reach px and nearer than infinity; many scenes use a small part of that. No layer is behind
+    the one before it anywhere: where their surfaces would cut through each other, the front one lies on the other.
+    With `colour` the texture is the same as without.
+    """
     h, w = size
+    batch = camera.slope.shape[0]
     dice = Dice(generator, batch)
+    present = torch.rand(batch, layers, generator=generator, device=dice.device) < PRESENT
+    present[:, 0] = True
+    rows = present.flatten().nonzero()[:, 0]
+    objects = [row for row in rows.tolist() if row % layers]
+    back = list(range(0, batch * layers, layers))
+
+    coverage = torch.zeros(batch * layers, h, w, device=dice.device)
+    stands_out = torch.zeros_like(coverage)
+    coverage[back] = 1.0
     y, x = pixel_grid(h, w, dice.device)
-    span = dice.log_uniform(0.4, 2.0 * reach)
-    far = -reach + dice.uniform(0.0, 1.0) * torch.clamp(2.0 * reach - span, min=0.0)
-    order = torch.sort(torch.rand(batch, layers, generator=generator, device=dice.device), dim=1).values
+    v, u = ((2.0 * t / n).expand(batch, h, w) for t, n in ((y, h), (x, w)))
+    stands_out[back] = relief(dice, BACKGROUNDS, v, u)
+    if objects:
+        in_front = dice.of(len(objects))
+        frame = random_frame(in_front, h, w)
+        coverage[objects] = silhouette(in_front, frame)
+        stands_out[objects] = relief(in_front, OBJECTS, frame.v / frame.ry, frame.u / frame.rx)
+    shape = (batch, layers, h, w)
+    inverse_depth = _arranged(dice, camera, stands_out.reshape(shape), reach)
+
+    interior = dice.chance(INTERIOR)
+    draw = torch.rand(batch, layers, 1, generator=generator, device=dice.device)
+    bare = (draw < BARE + (BARE_IN_INTERIOR - BARE) * interior).float()
+    drawn = dice.of(len(rows))
+    radiance = torch.zeros_like(coverage)
+    radiance[rows] = texture(drawn, h, w, bare.reshape(-1, 1, 1)[rows])
+    planes = None
+    if colour:
+        planes = torch.zeros(batch * layers, 3, h, w, device=dice.device)
+        planes[rows] = tinted(drawn, radiance[rows])
+        planes = planes.reshape(batch, layers, 3, h, w)
+    return Scene(radiance.reshape(shape), coverage.reshape(shape), inverse_depth, planes)
+
+
+def disparity_range(dice: Dice, camera: Camera, reach: float) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """(lowest, far, highest, span), each (B, 1, 1) px: the least disparity of a scene, the one behind it, the largest,
+    and how much more than the far one its nearest surface has.
+
+    Within ±reach and within `WIDEST_BLUR` px of blur; half of the scenes stay closer to the focus plane, down to an
+    eighth of that. More of them lie beyond it than before it, as most pictures do.
+    """
+    bound = torch.clamp(WIDEST_BLUR * camera.alpha.reshape(-1, 1, 1), max=reach)
+    bound = bound * torch.where(dice.chance(0.5) > 0, dice.log_uniform(0.125, 1.0), 1.0)
+    infinity = camera.disparity(torch.zeros(dice.batch, 1, 1, device=dice.device))
+    lowest = torch.maximum(0.98 * infinity, -bound)
+    span = torch.minimum(dice.log_uniform(0.1, 2.0 * reach), bound - lowest)
+    return lowest, lowest + dice.uniform(0.0, 1.0) ** 1.5 * (bound - lowest - span), bound, span
+
+
+def _arranged(dice: Dice, camera: Camera, stands_out: Tensor, reach: float) -> Tensor:
+    """Inverse depths (B, L, H, W) of surfaces with relief `stands_out`, in random distances from back to front."""
+    batch, layers = stands_out.shape[:2]
+    lowest, far, highest, span = disparity_range(dice, camera, reach)
+
+    def draw() -> Tensor:
+        return torch.rand(batch, layers, 1, 1, generator=dice.generator, device=dice.device)
+
+    order = torch.sort(draw(), dim=1).values
     order = (order - order[:, :1]) / torch.clamp(order[:, -1:] - order[:, :1], min=1e-3)
-    textures, coverages, planes = [], [], []
-    for index in range(layers):
-        textures.append(texture(dice, h, w))
-        slant = dice.chance(0.6) * torch.clamp(span, max=3.0) * (0.6 if index == 0 else 0.2)
-        angle = dice.uniform(0.0, TAU)
-        along = (y * torch.sin(angle) + x * torch.cos(angle)) / max(h, w)
-        plane = far + span * order[:, index, None, None] + slant * along * dice.uniform(0.2, 1.0)
-        planes.append(torch.clamp(plane, -reach, reach))
-        if index == 0:
-            coverages.append(torch.ones(batch, h, w, device=dice.device))
-        else:
-            present = dice.chance(0.75)
-            coverages.append(silhouette(dice, h, w) * present)
-    return Scene(torch.stack(textures, 1), torch.stack(coverages, 1), torch.stack(planes, 1))
+    depth = 0.3 * draw() * torch.clamp(span, max=3.0)[:, None]
+    # Floors and rooms reach from the far end of a scene towards its near one, so they may use all of its depth.
+    depth[:, :1] = (span * dice.log_uniform(0.05, 1.0))[:, None]
+    disparity = far[:, None] + span[:, None] * order + depth * stands_out
+    planes = list(disparity.clamp(lowest[:, None], highest[:, None]).unbind(1))
+    for index in range(1, layers):
+        planes[index] = torch.maximum(planes[index], planes[index - 1])
+    return camera.inverse_depth(torch.stack(planes, 1))

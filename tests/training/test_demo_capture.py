@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -13,12 +14,13 @@ from block_matching import matched_disparity
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
+from runtime_py.captures.google_app import BLACK
 from training import demo_capture
-from training.demo_capture import BLACK, MARGIN, PIXEL_4, SAMPLES, STAMP, STEP, stored_view, tabletop
-from training.optics import aperture
+from training.demo_capture import MARGIN, SAMPLES, SENSOR, STAMP, STEP, camera, tabletop
 from training.render import front_most
+from training.sensor import expose
 
-ALPHA = aperture("butterworth", shape=0.4, right_shape=0.7, offset=-0.02).alpha
+ALPHA = float(camera().alpha)
 
 PLACES = {"wall": (2.4, -500, 400), "board": (1.1, -60, -560), "ball": (0.7, 20, 210), "page": (0.45, 330, -330)}
 PLACES |= {"box": (0.36, 260, 690), "cup": (0.31, 610, 120)}
@@ -87,10 +89,10 @@ def small_sensor(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("small_sensor")
 def test_scene_is_the_same_every_time_with_the_wall_behind_and_the_ball_in_front() -> None:
-    first, again = (tabletop(PIXEL_4, ALPHA) for _ in range(2))
+    first, again = (tabletop() for _ in range(2))
     assert torch.equal(first.texture, again.texture)
-    assert first.disparity.shape == (1, 7, 160 + 2 * MARGIN, 256 + 2 * MARGIN)
-    disparity = front_most(first)[1][0, 0]
+    assert first.inverse_depth.shape == (1, 7, 160 + 2 * MARGIN, 256 + 2 * MARGIN)
+    disparity = camera().disparity(front_most(first)[1])[0, 0]
     corner, ball = disparity[0, 0], disparity[80 + MARGIN + 20, -1 - MARGIN]
     assert float(corner) == pytest.approx(expected_disparity(2.4), abs=1e-3)
     assert float(ball) == pytest.approx(expected_disparity(0.7), abs=1e-3)
@@ -98,8 +100,9 @@ def test_scene_is_the_same_every_time_with_the_wall_behind_and_the_ball_in_front
 
 @pytest.mark.usefixtures("small_sensor")
 def test_stored_view_has_the_statistics_of_the_sensor() -> None:
-    grey = torch.full((1, 1, 160, 256), 0.4)
-    stored = stored_view(grey, torch.ones(160, 256), torch.Generator().manual_seed(0)).astype(np.float64)
+    grey = torch.full((1, 2, 160, 256), 0.4)
+    flat = replace(SENSOR, lean=torch.zeros(1, 2), falloff=torch.zeros(1, 2))
+    stored = expose(grey, flat, torch.Generator().manual_seed(0)).stored[0, 0].numpy() * STEP
     assert stored.shape == (80, 256)
     light = (stored - BLACK) / (65535 - BLACK)
     n = light.size
@@ -124,6 +127,6 @@ def test_main_writes_both_views_and_the_truth_the_same_every_time(
     left, right = (stored_samples(tmp_path / "first" / f"{STAMP}_{v}.pgm") for v in ("left", "right"))
     assert left.shape == right.shape == (80, 256)
     assert not np.array_equal(left, right)
-    inner = front_most(tabletop(PIXEL_4, ALPHA))[1][0, 0, MARGIN:-MARGIN, MARGIN:-MARGIN].numpy()
+    inner = camera().disparity(front_most(tabletop())[1])[0, 0, MARGIN:-MARGIN, MARGIN:-MARGIN].numpy()
     found = truth_of(tmp_path / "first" / f"{STAMP}_truth.png")
     np.testing.assert_allclose(found, inner[::4, ::4], atol=1e-3)
