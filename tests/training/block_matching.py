@@ -34,3 +34,14 @@ def phase_disparity(left: NDArray[Any], right: NDArray[Any]) -> float:
     """
     lowest = [np.fft.fft(np.asarray(view, np.float64).sum(0))[1] for view in (left, right)]
     return float(-np.angle(lowest[0] * np.conj(lowest[1])) * left.shape[1] / (2 * np.pi))
+
+
+def matched_displacement(first: NDArray[Any], second: NDArray[Any]) -> tuple[float, float]:
+    """How far (x, y), px, the details of a window lie farther right and down in `first` than in `second`."""
+    edge = slice(REACH + 3, -REACH - 3)
+    first, second = np.asarray(first, np.float64), np.asarray(second, np.float64)
+    x = y = 0.0
+    for _ in range(4):
+        x = matched_disparity(first[edge], shifted(second, (y, 0.0), order=3, mode="nearest")[edge])
+        y = matched_disparity(first.T[edge], shifted(second, (0.0, x), order=3, mode="nearest").T[edge])
+    return x, y
