@@ -8,22 +8,24 @@ import numpy as np
 import pytest
 import torch
 from block_matching import matched_disparity
-from flat_scenes import flat, smooth_texture
+from flat_scenes import flat, seen_through, smooth_texture
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from training.data.augment import Augmentation, augment, flip_across_axis, flip_along_axis, resize
+from training.data.augment import Augmentation, augment
+from training.data.geometry import flip_across_axis, flip_along_axis, resize
 from training.data.sample import Sample
 from training.optics import aperture
 from training.render import render_pair
 
-NOTHING = Augmentation(flip=0.0, gain_field=0.0, noise=0.0, tone=0.0, eight_bit=0.0)
+EVEN = Augmentation(gain=0.0, gain_slope=0.0, gain_bend=0.0)
+NOTHING = replace(EVEN, flip=0.0, noise=0.0, tone=0.0, eight_bit=0.0)
 
 
 def wall(disparity: float = 1.5) -> Sample:
     """A rendered wall, 64×240, darker at the right so that mirroring shows."""
     texture = smooth_texture((80, 256)) * torch.linspace(1.0, 0.7, 256)
-    r = render_pair(flat(texture, disparity), aperture("half_disc"), margin=8)
+    r = render_pair(flat(texture, disparity), seen_through(aperture("half_disc")), margin=8)
     return Sample(r.left, r.right, r.disparity, torch.ones_like(r.disparity))
 
 
@@ -129,7 +131,7 @@ def test_views_swap_roles_exactly_where_the_picture_is_mirrored_along_the_axis(a
 
 def test_full_strength_stays_in_range_and_follows_from_the_generator() -> None:
     sample = noise_sample(5, batch=16, size=(32, 32))
-    strong = Augmentation(flip=0.5, gain_field=1.0, noise=1.0, tone=1.0, eight_bit=1.0)
+    strong = Augmentation(flip=0.5, gain=0.5, gain_slope=0.5, noise=1.0, tone=1.0, eight_bit=1.0)
     first, again, other = (augment(sample, strong, torch.Generator().manual_seed(s)) for s in (7, 7, 8))
     for view in (first.left, first.right):
         assert 0 <= float(view.min()) <= float(view.max()) <= 1
@@ -139,7 +141,8 @@ def test_full_strength_stays_in_range_and_follows_from_the_generator() -> None:
 
 def test_vignetting_is_smooth_and_differs_between_the_views() -> None:
     flat_grey = Sample(*(torch.full((8, 1, 64, 64), 0.1) for _ in range(4)))
-    out = augment(flat_grey, replace(NOTHING, gain_field=0.35), torch.Generator().manual_seed(3))
+    vignetted = replace(NOTHING, gain=0.12, gain_slope=0.04, gain_bend=0.01)
+    out = augment(flat_grey, vignetted, torch.Generator().manual_seed(3))
     ratio = torch.log(out.left / out.right)
     unclipped = (out.left.amax((1, 2, 3)) < 0.999) & (out.right.amax((1, 2, 3)) < 0.999)
     assert int(unclipped.sum()) >= 3
@@ -165,3 +168,105 @@ def test_noise_is_drawn_anew_for_each_view() -> None:
     assert left.std() > 1e-3
     # Independent samples correlate by about 1/sqrt(9216) = 0.01.
     assert abs(np.corrcoef(left, right)[0, 1]) < 0.05
+
+
+def everything(seed: int, pair: str = "dual-pixel", offsets: tuple[tuple[float, float], ...] = ()) -> Sample:
+    """Four samples of noise with every member, truth unknown in places."""
+    drawn = torch.Generator().manual_seed(seed)
+    left, right, disparity, mask, depth, rgb = (torch.rand(4, c, 8, 8, generator=drawn) for c in (1, 1, 1, 1, 1, 3))
+    valid = (mask > 0.3).float()
+    views = torch.rand(4, len(offsets), 3, 8, 8, generator=drawn) if offsets else None
+    return Sample(
+        0.1 + 0.2 * left, 0.1 + 0.2 * right, torch.where(valid > 0, disparity, torch.nan), valid, pair=pair, rgb=rgb,
+        depth=depth, confidence=mask, occluded=1 - mask, views=views, view_offsets=offsets,
+    )  # fmt: skip
+
+
+def which_mirror(plane: torch.Tensor, original: torch.Tensor) -> tuple[bool, bool]:
+    """(mirrored left to right, mirrored top to bottom)."""
+    choices = {(a, b): original.flip([d for d, on in ((-1, a), (-2, b)) if on]) for a in (0, 1) for b in (0, 1)}
+    (found,) = [key for key, t in choices.items() if torch.equal(plane.nan_to_num(-9.0), t.nan_to_num(-9.0))]
+    return bool(found[0]), bool(found[1])
+
+
+def test_every_plane_of_a_sample_is_mirrored_alike() -> None:
+    sample = everything(1, offsets=((-1.0, 0.0), (1.0, 0.0)))
+    out = augment(sample, replace(NOTHING, flip=0.5), torch.Generator().manual_seed(3))
+    seen = set()
+    for i in range(4):
+        mirrors = {
+            which_mirror(getattr(out, name)[i], getattr(sample, name)[i])
+            for name in ("disparity", "valid", "depth", "confidence", "occluded")
+        }
+        assert len(mirrors) == 1
+        (mirror,) = mirrors
+        seen.add(mirror)
+        exposure = out.rgb[i].mean() / sample.rgb[i].mean()
+        dims = [d for d, on in zip((-1, -2), mirror, strict=True) if on]
+        views = sample.views[i].flip(dims)[[1, 0] if mirror[0] else [0, 1]]
+        unclipped = out.views[i] < 0.999
+        assert exposure > 0
+        ratio = (out.views[i] / views)[unclipped]
+        torch.testing.assert_close(ratio, ratio[:1].expand_as(ratio), rtol=1e-4, atol=0)
+    assert len(seen) > 1
+    assert out.view_offsets == sample.view_offsets
+
+
+def test_one_exposure_is_shared_by_the_pair_the_colour_and_the_views() -> None:
+    sample = everything(2, offsets=((0.0, 1.0),))
+    dim = sample.map(lambda t: 0.01 * t)
+    out = augment(dim, NOTHING, torch.Generator().manual_seed(1))
+    for i in range(4):
+        gains = {
+            name: (getattr(out, name)[i] / getattr(dim, name)[i])[getattr(out, name)[i] < 0.99]
+            for name in ("left", "right", "rgb", "views")
+        }
+        reference = gains["left"].flatten()[0]
+        for gain in gains.values():
+            torch.testing.assert_close(gain, reference.expand_as(gain), rtol=1e-3, atol=0)
+
+
+def test_stereo_pairs_are_mirrored_across_the_baseline_only() -> None:
+    sample = everything(3, pair="stereo")
+    out = augment(sample, replace(NOTHING, flip=1.0), torch.Generator().manual_seed(1))
+    for i in range(4):
+        assert which_mirror(out.disparity[i], sample.disparity[i]) == (False, True)
+
+
+def test_views_at_offsets_that_a_mirror_leaves_move_the_whole_batch_or_none_of_it() -> None:
+    sample = everything(4, offsets=((1.0, 0.0), (2.0, 0.0)))
+    found = set()
+    for seed in range(12):
+        out = augment(sample, replace(NOTHING, flip=0.5), torch.Generator().manual_seed(seed))
+        along = {which_mirror(out.disparity[i], sample.disparity[i])[0] for i in range(4)}
+        assert len(along) == 1
+        assert out.view_offsets == (((-1.0, 0.0), (-2.0, 0.0)) if along == {True} else sample.view_offsets)
+        found |= along
+    assert found == {True, False}
+
+
+@pytest.mark.parametrize("axis", ["horizontal", "vertical"])
+def test_truth_is_what_matching_finds_after_any_augmentation(axis: str) -> None:
+    sample = wall(1.5)
+    if axis == "vertical":
+        sample = replace(sample.map(lambda t: t.transpose(-1, -2)), dp_axis="vertical")
+    batch = sample.map(lambda t: t.expand(6, -1, -1, -1))
+    mild = replace(EVEN, flip=0.5, noise=0.0, tone=1.0, eight_bit=1.0)
+    out = augment(batch, mild, torch.Generator().manual_seed(6))
+    for i in range(6):
+        views = [v[i, 0].numpy() for v in (out.left, out.right)]
+        if axis == "vertical":
+            views = [v.T for v in views]
+        assert matched_disparity(*views) == pytest.approx(float(out.disparity[i].mean()), abs=0.06)
+
+
+def test_targets_get_no_noise_and_no_rounding() -> None:
+    sample = everything(5, offsets=((0.0, 1.0),)).map(lambda t: 0.05 * t)
+    strong = Augmentation(flip=0.0, gain=0.5, gain_slope=0.5, noise=1.0, tone=1.0, eight_bit=1.0)
+    out = augment(sample, strong, torch.Generator().manual_seed(1))
+    for i in range(4):
+        inside = out.views[i] < 0.999
+        ratio = (out.views[i] / sample.views[i])[inside]
+        torch.testing.assert_close(ratio, ratio[:1].expand_as(ratio), rtol=1e-4, atol=0)
+    for name in ("disparity", "valid", "depth", "confidence", "occluded"):
+        assert torch.equal(getattr(out, name).nan_to_num(), getattr(sample, name).nan_to_num())

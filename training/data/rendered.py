@@ -13,17 +13,24 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from runtime_py.files import write_atomic
+from training.camera import random_camera
 from training.data.sample import Sample
-from training.optics import PSF_FAMILIES, Aperture, aperture
+from training.photographs import photographs
 from training.render import render_pair
 from training.scenes import random_scene
 
 MARGIN = 24
+PLANES = 4
 
 RENDERER = tuple(
-    Path(__file__).parents[1] / name for name in ("optics.py", "scenes.py", "render.py", "data/rendered.py")
+    Path(__file__).parents[1] / name
+    for name in (
+        *("optics.py", "camera.py", "scenes.py", "dice.py", "textures.py", "silhouettes.py", "surfaces.py"),
+        *("photographs.py", "slices.py", "render.py", "data/rendered.py"),
+    )
 )
 """Files whose change makes a cache of rendered scenes stale."""
 
@@ -36,39 +43,57 @@ class RenderedData:
     size: int = 208
     reach: float = 6.0
     seed: int = 1
-    misregistration: float = 1.0
+    misregistration: float = 0.7
     """Largest vertical shift of one view against the other, px; half of the scenes have one."""
+    photographs: str = ""
+    """A folder with photographs and pictures with depth, as `training.photographs` describes it; none when empty."""
+    photographic: float = 0.3
+    """Share of the scenes that are made of them."""
 
     def identity(self) -> str:
         """A short hash of these settings and of the renderer's source, for the name of a cache."""
         digest = hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode())
         for source in RENDERER:
             digest.update(source.read_bytes())
+        if self.photographs:
+            digest.update(photographs(Path(self.photographs)).listing.encode())
         return digest.hexdigest()[:12]
 
 
-def random_aperture(generator: torch.Generator) -> Aperture:
-    """A lens of a random PSF family, with views that are not exact mirror images of each other."""
-    draw = torch.rand(4, generator=generator).tolist()
-    family = list(PSF_FAMILIES)[int(draw[0] * len(PSF_FAMILIES))]
-    return aperture(family, shape=draw[1], right_shape=draw[2], offset=0.1 * (draw[3] - 0.5))
+def render_batch(data: RenderedData, generator: torch.Generator, count: int) -> Tensor:
+    """`count` fresh scenes on the generator's device: left, right, disparity, visible, float32 (count, 4, size, size).
 
-
-def render_sample(data: RenderedData, index: int) -> tuple[NDArray[np.float16], ...]:
-    """(left, right, disparity) of sample `index`, each float16 (size, size); views are scaled to a mean of 0.35."""
-    generator = torch.Generator().manual_seed(data.seed * 1_000_003 + index)
+    Views are scaled to a mean of 0.35, so that highlights may exceed 1.
+    """
     canvas = data.size + 2 * MARGIN
-    scene = random_scene(generator, 1, (canvas, canvas), reach=data.reach)
-    shift = torch.zeros(2, 2)
-    if torch.rand(1, generator=generator) < 0.5:
-        shift[1, 0] = (2.0 * torch.rand(1, generator=generator) - 1.0) * data.misregistration
-    rendered = render_pair(scene, random_aperture(generator), shift, MARGIN)
-    exposure = 0.35 / rendered.left.mean().clamp(min=1e-4)
-    views = [(view * exposure).clamp(0.0, 60.0) for view in (rendered.left, rendered.right)]
-    return tuple(t[0, 0].numpy().astype(np.float16) for t in (*views, rendered.disparity))
+    camera = random_camera(generator, count, data.reach)
+    scene = random_scene(generator, camera, (canvas, canvas), reach=data.reach)
+    if data.photographs:
+        pictures = photographs(Path(data.photographs))
+        scene = pictures.mixed_into(scene, generator, camera, data.reach, data.photographic)
+    draw = torch.rand(2, count, generator=generator, device=generator.device)
+    shift = torch.zeros(count, 2, 2, device=generator.device)
+    shift[:, 1, 0] = torch.where(draw[0] < 0.5, (2.0 * draw[1] - 1.0) * data.misregistration, 0.0)
+    rendered = render_pair(scene, camera, shift, MARGIN)
+    exposure = 0.35 / rendered.left.mean((2, 3), keepdim=True).clamp(min=1e-4)
+    left, right = ((view * exposure).clamp(0.0, 60.0) for view in (rendered.left, rendered.right))
+    return torch.cat([left, right, rendered.disparity, rendered.visible], dim=1)
 
 
-def _render_many(data: RenderedData, indices: list[int]) -> list[tuple[NDArray[np.float16], ...]]:
+def render_sample(data: RenderedData, index: int) -> NDArray[np.float16]:
+    """Sample `index` of a pool, float16 (4, size, size), as `render_batch` makes them."""
+    generator = torch.Generator().manual_seed(data.seed * 1_000_003 + index)
+    planes: NDArray[np.float16] = render_batch(data, generator, 1)[0].numpy().astype(np.float16)
+    return planes
+
+
+def sample_of(planes: Tensor) -> Sample:
+    """Planes (B, 4, H, W) of `render_batch`, of any float dtype, as a sample."""
+    left, right, disparity, visible = torch.split(planes.float(), 1, dim=1)
+    return Sample(left, right, disparity, torch.ones_like(disparity), confidence=visible)
+
+
+def _render_many(data: RenderedData, indices: list[int]) -> list[NDArray[np.float16]]:
     threads = torch.get_num_threads()
     torch.set_num_threads(1)  # sums in another order would give other last bits
     try:
@@ -87,7 +112,7 @@ class RenderedPool:
 
     @property
     def pixels(self) -> NDArray[np.float16]:
-        """(count, 3, size, size): left, right, disparity."""
+        """(count, PLANES, size, size), as `render_batch` makes them."""
         if self._pixels is None:
             self.prepare()
         if self._pixels is None:
@@ -98,9 +123,9 @@ class RenderedPool:
         """Render what is not in the cache; a run that was stopped goes on where it was."""
         if self.path is None:
             rendered = _render_many(self.data, list(range(self.data.count)))
-            self._pixels = np.stack([np.stack(planes) for planes in rendered])
+            self._pixels = np.stack(rendered)
             return
-        shape = (self.data.count, 3, self.data.size, self.data.size)
+        shape = (self.data.count, PLANES, self.data.size, self.data.size)
         done_file = self.path.with_suffix(".done")
         self.path.parent.mkdir(parents=True, exist_ok=True)
         fresh = not (self.path.exists() and done_file.exists())
@@ -112,7 +137,7 @@ class RenderedPool:
         with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
             for chunk, rendered in zip(chunks, pool.map(_render_many, [self.data] * len(chunks), chunks), strict=True):
                 for index, planes in zip(chunk, rendered, strict=True):
-                    self._pixels[index] = np.stack(planes)
+                    self._pixels[index] = planes
                 write_atomic(done_file, str(chunk[-1] + 1).encode())
                 if progress:
                     progress(chunk[-1] + 1, self.data.count)
@@ -126,6 +151,4 @@ class RenderedPool:
         return self._samples(list(range(self.data.count)))
 
     def _samples(self, indices: list[int]) -> Sample:
-        planes = torch.from_numpy(np.stack([self.pixels[i] for i in indices]).astype(np.float32))
-        disparity = planes[:, 2:3]
-        return Sample(planes[:, 0:1], planes[:, 1:2], disparity, torch.ones_like(disparity))
+        return sample_of(torch.from_numpy(np.stack([self.pixels[i] for i in indices])))
