@@ -5,12 +5,14 @@ The front door: the command line, and the few names that users import.
     import dpocket
     student = dpocket.load("student_int8.tflite", runtime="reference", dialect="xnnpack")
     disparity = student.disparity(left, right)  # two linear H×W views in 0..1 -> signed px, H×W float32
+    found = student.predict(left, right)  # .disparity, and .confidence in 0..1 of a student that has one
 """
 
 from __future__ import annotations
 
 import os
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
@@ -45,6 +47,8 @@ app = typer.Typer(
 
 def load(path: str | Path, runtime: str = "reference", dialect: str | None = None) -> Student:
     """A student's artifact, or a checkpoint in torch: `.contract`, `.run({name: array})`, `.disparity(left, right)`.
+
+    `.predict(left, right)` has `.disparity` and `.confidence`, None of a student without one.
 
     runtime: "reference" (this project's interpreter) or "vendor" (the runtime that the artifact is made for);
     dialect: "xnnpack" (the default) or "litert-reference" where a runtime has both. Raises DpocketError with what was
@@ -94,12 +98,18 @@ def doctor() -> None:
 
 
 @app.command()
-def captures(path: CaptureArgument) -> None:
-    """What this capture is, its geometry and range, and what its lint finds."""
-    from runtime_py.captures import open_capture
+def captures(path: Annotated[Path, typer.Argument(help="A view, a folder with one, or a tree of captures.")]) -> None:
+    """What this capture is, its geometry and range, and what its lint finds; of a tree of captures, a summary."""
+    from runtime_py.captures import find_captures, open_capture
+    from runtime_py.captures import survey as several
     from runtime_py.captures.describe import describe, table
     from runtime_py.captures.lint import findings
 
+    if path.is_dir() and len(find_captures(path, deep=True)) > 1:
+        with progress_bar() as bar:
+            told = several.survey(path, lambda done, of, name: bar.report("captures", name, done, of))
+        CONSOLE.print(several.table(told))
+        return
     capture = open_capture(path)
     CONSOLE.print(table(describe(capture), findings(capture)))
 
@@ -124,6 +134,41 @@ def train(
 
         path = train_and_calibrate(chosen, out or Path("runs") / recipe, resume, show)
     CONSOLE.print(f"student: {path}", highlight=False)
+
+
+@app.command()
+def label(
+    dataset_dir: Annotated[Path, typer.Argument(help="The folder of a dataset; its layout is found out.")],
+    teacher: Annotated[str, typer.Option(metavar="NAME|CHECKPOINT", help="sgbm, zncc, a checkpoint, or a PFM folder.")],
+    out: Annotated[Path, typer.Option("--out", help="Folder for the labels, outside of the dataset.")],
+    dataset: Annotated[str | None, typer.Option(help="The layout: where several fit, or to save the search.")] = None,
+    pair: Annotated[str | None, typer.Option(help="stereo or dual-pixel, where a frame has both.")] = None,
+    confidence: Annotated[bool, typer.Option("--confidence", help="Also write <frame>.confidence.pfm.")] = False,
+    workers: Annotated[int, typer.Option(help="Processes on this machine.")] = 1,
+    settings: Annotated[list[str] | None, typer.Option("--set", help="name=value, over the teacher's.")] = None,
+) -> None:
+    """Label every frame of a dataset with a teacher's disparity, one .pfm each; run again to continue.
+
+    Under torchrun each process takes its share, on one machine or several that share the folder. Exit 1: all done, but
+    frames were skipped; labels.json names them.
+    """
+    from training.label import LabelJob, Shard, label_dataset, summary_lines
+
+    job = LabelJob(dataset_dir, teacher, out, dataset, pair, tuple(settings or ()), confidence)
+    shard = Shard.from_environment()
+    # Processes of one torchrun share a terminal: one bar is enough.
+    with progress_bar() if shard.rank == 0 else nullcontext() as bar:
+
+        def show(done: int, of: int, name: str) -> None:
+            if bar is not None:
+                bar.report("label", name, done, of)
+
+        summary = label_dataset(job, shard, workers, show)
+    for line in summary_lines(summary, out):
+        CONSOLE.print(line, highlight=False, markup=False)
+    # torchrun stops the others when one process fails, so that only the last one to end may say so.
+    if summary.complete and summary.skipped:
+        raise typer.Exit(1)
 
 
 @app.command()
@@ -164,7 +209,7 @@ def run(
     dialect: Annotated[str | None, typer.Option(help="xnnpack or litert-reference.")] = None,
     out: Out = Path("build/run"),
 ) -> None:
-    """Disparity of a capture: disparity.pfm (px, float32) and disparity.png."""
+    """Disparity of a capture: disparity.pfm (px, float32) and disparity.png; likewise confidence where there is one."""
     from runtime_py.captures import open_capture
     from runtime_py.job import disparity_to_folder
 
@@ -198,6 +243,9 @@ def evaluate_command(
     student: Annotated[Path, typer.Argument(metavar="ARTIFACT|CHECKPOINT", help="What to score.")],
     dataset: Annotated[str, typer.Option(help="cmu, dp119 or google.")],
     root: Annotated[Path, typer.Option(help="The folder that holds the dataset.")],
+    protocol: Annotated[
+        str | None, typer.Option(help="Score as published: google, cmu, kaist-cmu or dp119 (default: average ranks).")
+    ] = None,
     json: Json = None,
 ) -> None:
     """Score on real captures with truth: AI(1), AI(2), 1-|rank correlation|, mean and worst scene."""
@@ -207,7 +255,13 @@ def evaluate_command(
 
     loaded = load(student)
     with progress_bar() as bar:
-        result = evaluate(loaded.disparity, dataset, root, lambda done, of, name: bar.report("eval", name, done, of))
+        result = evaluate(
+            loaded.disparity,
+            dataset,
+            root,
+            lambda done, of, name: bar.report("eval", name, done, of),
+            protocol=protocol,
+        )
     CONSOLE.print(table(result, f"{student.name} on {dataset}"))
     if json is not None:
         write_atomic(json, (result.to_json() + "\n").encode())

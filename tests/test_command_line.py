@@ -23,10 +23,11 @@ FROZEN = {
     "doctor": set(),
     "captures": {"path"},
     "train": {"recipe", "--out", "--resume", "--set"},
+    "label": {"dataset_dir", "--teacher", "--out", "--dataset", "--pair", "--confidence", "--workers", "--set"},
     "export": {"checkpoint", "--target", "--precision", "--size", "--out"},
     "run": {"artifact", "capture", "--runtime", "--dialect", "--out"},
     "parity": {"artifacts", "--captures", "--budget", "--json", "--html"},
-    "eval": {"student", "--dataset", "--root", "--json"},
+    "eval": {"student", "--dataset", "--root", "--protocol", "--json"},
 }
 """Scripts rely on these names: adding is fine, renaming or removing is not."""
 
@@ -138,6 +139,10 @@ def test_a_full_disk_while_exporting_leaves_no_artifact(
         (("export", ROOT / "README.safetensors"), "no checkpoint"),
         (("eval", WEIGHTS, "--dataset", "kitti", "--root", ROOT), "kitti"),
         (("eval", WEIGHTS, "--dataset", "cmu", "--root", ROOT / "tests"), "no CMU Pixel 4"),
+        (
+            ("eval", WEIGHTS, "--dataset", "cmu", "--root", ROOT, "--protocol", "sony"),
+            "the ones that do: kaist-cmu, cmu",
+        ),
         (("captures", ROOT / "nowhere.pgm"), "no file or folder"),
     ],
 )
