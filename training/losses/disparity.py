@@ -6,6 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from training.processes import shared_mean
+
 
 def scene_scaled_l1(prediction: Tensor, sample_disparity: Tensor, valid: Tensor) -> Tensor:
     """Mean absolute error, each sample divided by its own spread of disparity (plus half a pixel).
@@ -20,7 +22,7 @@ def scene_scaled_l1(prediction: Tensor, sample_disparity: Tensor, valid: Tensor)
     target = F.avg_pool2d(trusted * valid, stride) / torch.clamp(weight, min=1e-6)
     spread = _spread(trusted, valid)
     error = (prediction - target).abs() * weight / (spread + 0.5)
-    return error.sum() / torch.clamp(weight.sum(), min=1.0)
+    return shared_mean(error.sum(), weight.sum())
 
 
 def _spread(disparity: Tensor, valid: Tensor) -> Tensor:
