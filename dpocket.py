@@ -129,7 +129,7 @@ def train(
     with progress_bar() as bar:
 
         def show(what: str, done: int, of: int, figures: dict[str, float]) -> None:
-            told = "  ".join(f"{name} {value:.4f}" for name, value in figures.items())
+            told = "  ".join(f"{name} {value:.3g}" for name, value in figures.items())
             bar.report(what, f"{what}  {told}".strip(), done, of)
 
         path = train_and_calibrate(chosen, out or Path("runs") / recipe, resume, show)
@@ -241,10 +241,13 @@ def parity(
 @app.command(name="eval")
 def evaluate_command(
     student: Annotated[Path, typer.Argument(metavar="ARTIFACT|CHECKPOINT", help="What to score.")],
-    dataset: Annotated[str, typer.Option(help="cmu, dp119 or google.")],
+    dataset: Annotated[str, typer.Option(help="cmu, dp119, dp-disp or google.")],
     root: Annotated[Path, typer.Option(help="The folder that holds the dataset.")],
     protocol: Annotated[
-        str | None, typer.Option(help="Score as published: google, cmu, kaist-cmu or dp119 (default: average ranks).")
+        str | None,
+        typer.Option(
+            help="Score as published: cmu, kaist-cmu, dp119, dp-disp, kaist, sony or google (default: average ranks)."
+        ),
     ] = None,
     json: Json = None,
 ) -> None:

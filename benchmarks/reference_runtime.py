@@ -92,8 +92,7 @@ def contenders(tflite: Path, onnx: Path, rounds: int, evaluator_rounds: int) -> 
     transposed = {name: np.ascontiguousarray(image.transpose(0, 3, 1, 2)) for name, image in images.items()}
 
     def evaluated() -> Array:
-        (result,) = evaluator.run(None, transposed)
-        return np.asarray(result).transpose(0, 2, 3, 1)
+        return _joined(dict(zip(evaluator.output_names, evaluator.run(None, transposed), strict=True)))
 
     made.append(Contender("ONNX ReferenceEvaluator (.onnx)", evaluated, "reference runtime, xnnpack", evaluator_rounds))
     return made
@@ -101,10 +100,14 @@ def contenders(tflite: Path, onnx: Path, rounds: int, evaluator_rounds: int) -> 
 
 def _of_runner(runner: Runner, images: Inputs) -> Callable[[], Array]:
     def frame() -> Array:
-        (result,) = runner.run(images).values()
-        return result
+        return _joined(runner.run(images))
 
     return frame
+
+
+def _joined(outputs: Inputs) -> Array:
+    """All outputs in one row; each has one channel, so that NHWC and NCHW give the same."""
+    return np.concatenate([np.ravel(outputs[name]) for name in sorted(outputs)])
 
 
 def _images(program: Program) -> dict[str, Array]:

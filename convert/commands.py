@@ -9,6 +9,7 @@ from runtime_py.errors import DpocketError
 from training.calibration import calibrated, store_grid
 from training.checkpoint import load_checkpoint
 from training.fit import Progress, fit
+from training.processes import Place
 from training.recipes import Recipe
 
 
@@ -21,8 +22,10 @@ def parse_size(text: str) -> tuple[int, int]:
 
 
 def train_and_calibrate(recipe: Recipe, out: Path, resume: bool, progress: Progress) -> Path:
-    """Train, then store the integer grid beside the weights; returns the weights' path."""
+    """Train, then store the integer grid beside the weights where the recipe says so; returns the weights' path."""
     path = fit(recipe, out, resume, progress)
+    if not (recipe.grid and Place.from_environment().first):
+        return path
     progress("calibrate", 0, 1, {})
     checkpoint = load_checkpoint(path)
     store_grid(checkpoint, calibrated(checkpoint))

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 import runtime_py
 from convert.artifact import Artifact
@@ -17,12 +16,14 @@ from convert.student import export_checkpoint, float_student
 from convert.targets import TARGETS
 from runtime_py.captures import open_capture
 from runtime_py.captures.capture import DPCapture
+from runtime_py.contract import Contract
 from runtime_py.files import write_atomic
 from runtime_py.job import parity_samples
 from runtime_py.manifest import with_parity
 from runtime_py.parity.matrix import Parity, run_parity
 from runtime_py.parity.report import Figure, Page, write_html
-from runtime_py.pictures import disparity_png, view_png
+from runtime_py.pictures import confidence_png, disparity_png, view_png
+from runtime_py.student import Prediction
 from training.checkpoint import SHIPPED, Checkpoint, load_checkpoint
 
 CAPTURE = Path(runtime_py.__file__).parent / "samples" / "20261122_120000_000_left.pgm"
@@ -64,14 +65,16 @@ def run_demo(out: Path, capture_path: Path | None, progress: Progress) -> DemoRe
     samples = parity_samples(paths, [capture])
     parity = run_parity(paths, samples, progress=lambda what, done, of: progress(what, STAGES + done, STAGES + of + 1))
     for artifact in made:
-        rows = [row.to_dict() for row in parity.rows if row.artifact == artifact.path.name]
-        with_parity(artifact.path, {"capture": capture.name, "rows": rows})
+        name = artifact.path.name
+        rows = [row.to_dict() for row in parity.rows if row.artifact == name]
+        outputs = [found for found in parity.outputs() if found["artifact"] == name]
+        with_parity(artifact.path, {"capture": capture.name, "rows": rows, "outputs": outputs})
     cells = len(parity.rows)
     progress("disparity and report", STAGES + cells, STAGES + cells + 1)
-    disparity = runtime_py.load_student(paths[0]).disparity_of(capture)
-    deviation = np.abs(disparity - float_student(checkpoint).disparity_of(capture))
+    found = runtime_py.load_student(paths[0]).predict_of(capture)
+    deviation = np.abs(found.disparity - float_student(checkpoint).disparity_of(capture))
     result = DemoResult(capture.name, time.monotonic() - start, parity, float(deviation.mean()), float(deviation.max()))
-    _write_results(out, capture, disparity, checkpoint, made, result, len(samples))
+    _write_results(out, capture, found, checkpoint, made, result, len(samples))
     progress("done", STAGES + cells + 1, STAGES + cells + 1)
     return result
 
@@ -79,7 +82,7 @@ def run_demo(out: Path, capture_path: Path | None, progress: Progress) -> DemoRe
 def _write_results(
     out: Path,
     capture: DPCapture,
-    disparity: NDArray[np.float32],
+    found: Prediction,
     checkpoint: Checkpoint,
     made: list[Artifact],
     result: DemoResult,
@@ -90,17 +93,19 @@ def _write_results(
         "seconds": round(result.seconds, 2),
         "int8_against_float_px": {"mean": result.int8_mean_px, "max": result.int8_max_px},
         "rows": [row.to_dict() for row in result.parity.rows],
+        "outputs": result.parity.outputs(),
     }
     write_atomic(out / "summary.json", (json.dumps(summary, indent=1) + "\n").encode())
-    picture = disparity_png(disparity, f"{capture.name}, int8 student")
-    write_atomic(out / "disparity.png", picture)
+    pictures = _pictures(found, f"{capture.name}, int8 student", made[0].contract)
+    for name, png in pictures.items():
+        write_atomic(out / f"{name}.png", png)
     height, width = capture.size
     contract = made[0].contract
     facts = {
         "capture": f"{capture.name} ({capture.format}, {width}×{height}, {capture.bit_depth} bit)",
         "student": f"{checkpoint.name}, int8, {sum(p.numel() for p in checkpoint.student.parameters()):,} parameters",
-        "grid": f"input step {contract.inputs[0].scale:.5f}, disparity step {contract.outputs[0].scale:.4f} px "
-        f"at {contract.working_width} px width",
+        "grid": f"input step {contract.inputs[0].scale:.5f}, disparity step {contract.output('disparity').scale:.4f} "
+        f"px at {contract.working_width} px width",
         "int8 against float": f"{result.int8_mean_px:.3f} px on average, {result.int8_max_px:.2f} px at worst",
         "samples": f"{samples}: every tile of the capture, and full-range random inputs",
         "time": f"{result.seconds:.0f} s",
@@ -108,8 +113,16 @@ def _write_results(
     figures = (
         Figure("left view, as a person would see it", view_png(capture.left)),
         Figure("right view", view_png(capture.right)),
-        Figure("disparity of the int8 student", picture),
+        *(Figure(f"{name} of the int8 student", png) for name, png in pictures.items()),
     )
     write_html(
         Page("dpocket: from a dual-pixel capture to four artifacts", result.parity, facts, figures), out / "report.html"
     )
+
+
+def _pictures(found: Prediction, title: str, contract: Contract) -> dict[str, bytes]:
+    """PNGs by the name of the output."""
+    made = {"disparity": disparity_png(found.disparity, title)}
+    if found.confidence is not None:
+        made["confidence"] = confidence_png(found.confidence, title, contract.output("confidence").within_px)
+    return made

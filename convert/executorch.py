@@ -51,8 +51,10 @@ def _require_running(data: bytes, program: Program) -> None:
             outputs = Runtime.get().load_program(data).load_method("forward").execute(list(example_inputs(program)))
         except Exception as e:
             raise DpocketError(f"ExecuTorch made a .pte that does not run ({e}); report it as a defect") from e
-    n, h, w, c = program.tensors[program.outputs[0]].shape
-    if tuple(outputs[0].shape) != (n, c, h, w):
-        raise DpocketError(
-            f"the .pte gives shape {tuple(outputs[0].shape)} instead of {(n, c, h, w)}; report it as a defect"
-        )
+    expected = []
+    for i in program.outputs:
+        n, h, w, c = program.tensors[i].shape
+        expected.append((n, c, h, w))
+    found = [tuple(output.shape) for output in outputs]
+    if found != expected:
+        raise DpocketError(f"the .pte gives shapes {found} instead of {expected}; report it as a defect")

@@ -51,7 +51,9 @@ def export_checkpoint(
 
 def meaning_of(checkpoint: Checkpoint, name: str) -> Meaning:
     """What the numbers of `checkpoint` mean."""
-    return Meaning(name, checkpoint.working_width, checkpoint.output_stride, checkpoint.preprocess)
+    return Meaning(
+        name, checkpoint.working_width, checkpoint.output_stride, checkpoint.preprocess, checkpoint.confident_px
+    )
 
 
 def require_size(checkpoint: Checkpoint, size: tuple[int, int]) -> None:
@@ -71,17 +73,17 @@ class FloatRunner:
     input_names = ("left", "right")
 
     def __init__(self, checkpoint: Checkpoint) -> None:
-        self._module = checkpoint.student
+        self._checkpoint = checkpoint
 
     @torch.no_grad()
     def run(self, inputs: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
-        """float32 NCHW `left` and `right` to `disparity`."""
-        out = self._module(*(torch.from_numpy(inputs[name]) for name in self.input_names))
-        return {"disparity": np.asarray(out.numpy(), np.float32)}
+        """float32 NCHW `left` and `right` to the student's outputs by name."""
+        found = self._checkpoint.answer(*(torch.from_numpy(inputs[name]) for name in self.input_names))
+        return {name: np.asarray(value.numpy(), np.float32) for name, value in found.items()}
 
 
 def float_student(checkpoint: Checkpoint, size: tuple[int, int] = DEFAULT_SIZE) -> Student:
-    """The float student of `checkpoint` with `.disparity(left, right)`, tiled as its artifacts are."""
+    """The float student of `checkpoint` with `.predict(left, right)`, tiled as its artifacts are."""
     require_size(checkpoint, size)
     program = lower(traced(checkpoint, size))
     contract = contract_of_program(program, meaning_of(checkpoint, checkpoint.name), "NCHW", float_boundary=False)

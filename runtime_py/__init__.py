@@ -24,7 +24,7 @@ def load(path: str | Path, dialect: str = "xnnpack") -> ReferenceRunner:
 
 
 def load_student(path: str | Path, runtime: str = "reference", dialect: str | None = None) -> Student:
-    """A student's artifact with its contract: `.contract`, `.run`, `.trace`, `.disparity(left, right)`.
+    """A student's artifact with its contract: `.contract`, `.run`, `.trace`, `.disparity(left, right)`, `.predict`.
 
     runtime: "reference", "vendor" (what the suffix belongs to) or the name of one; dialect: "xnnpack" or
     "litert-reference" where the runtime has both. Raises ArtifactError for a damaged or foreign file and

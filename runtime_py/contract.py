@@ -27,7 +27,8 @@ class TensorSpec:
 
     `shape` follows `layout` ("NHWC" or "NCHW"). For `dtype` "int8" the real value is `(q - zero_point) * scale`;
     for "float32" the grid may still be given (the artifact quantises inside) and values are real numbers.
-    `valid_range` is in `unit`.
+    `valid_range` is in `unit`. `within_px` belongs to a confidence, which is the probability that the disparity is
+    right to within so many px of the working width; a float network may leave 0..1, and its user clips.
     """
 
     name: str
@@ -39,6 +40,7 @@ class TensorSpec:
     sign: str = ""
     scale: float | None = None
     zero_point: int | None = None
+    within_px: float | None = None
 
     def plane(self) -> tuple[int, int]:
         """Height and width in pixels."""
@@ -83,9 +85,10 @@ class Preprocess:
 class Contract:
     """Everything needed to use an artifact correctly without its authors.
 
-    Disparity is `x_left - x_right` in pixels of an image `working_width` pixels wide: positive nearer than the focus
-    plane, negative beyond it. Outputs have `1 / output_stride` of the input's height and width. Inputs have square
-    pixels (`pixel_aspect` 1) and the dual-pixel axis along `dp_axis`.
+    The output `disparity` is `x_left - x_right` in pixels of an image `working_width` pixels wide: positive nearer than
+    the focus plane, negative beyond it. An output `confidence`, 0..1, may stand beside it. Outputs have
+    `1 / output_stride` of the input's height and width. Inputs have square pixels (`pixel_aspect` 1) and the dual-pixel
+    axis along `dp_axis`.
     """
 
     student: str
@@ -129,7 +132,9 @@ class Contract:
 def _spec(raw: dict[str, Any]) -> TensorSpec:
     lo, hi = raw["valid_range"]
     shape = tuple(int(n) for n in raw["shape"])
-    return TensorSpec(**{**raw, "shape": shape, "valid_range": (float(lo), float(hi))})
+    within = raw.get("within_px")
+    limits = {"valid_range": (float(lo), float(hi)), "within_px": None if within is None else float(within)}
+    return TensorSpec(**{**raw, "shape": shape, **limits})
 
 
 def _named(specs: tuple[TensorSpec, ...], name: str, role: str) -> TensorSpec:

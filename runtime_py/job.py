@@ -7,7 +7,7 @@ from pathlib import Path
 
 from runtime_py.captures import captures_in, open_capture
 from runtime_py.captures.capture import DPCapture
-from runtime_py.errors import ContractError, DpocketError
+from runtime_py.errors import ContractError
 from runtime_py.files import write_atomic
 from runtime_py.manifest import contract_of
 from runtime_py.parity.budget import load_budget
@@ -22,21 +22,30 @@ RANDOM_SAMPLES = 2
 
 
 def disparity_to_folder(student: Student, capture: DPCapture, out: Path) -> str:
-    """Write `disparity.pfm` (float32 px, stored orientation) and `disparity.png`; returns a line for the terminal."""
-    import cv2
+    """Write what `student` says of `capture`, in stored orientation; returns a line for the terminal.
 
-    from runtime_py.pictures import disparity_png
+    `disparity.pfm` (float32 px) and `disparity.png`, and of a student with a confidence `confidence.pfm` (float32,
+    0..1) and `confidence.png`. A confidence of an earlier run that would not belong to this disparity is removed.
+    """
+    from runtime_py.captures.pfm import write_pfm
+    from runtime_py.pictures import confidence_png, disparity_png
 
-    disparity = student.disparity_of(capture)
-    encoded, data = cv2.imencode(".pfm", disparity)
-    if not encoded:
-        raise DpocketError("this OpenCV build cannot write PFM files; install opencv-python-headless")
-    write_atomic(out / "disparity.pfm", bytes(data))
-    write_atomic(out / "disparity.png", disparity_png(disparity, capture.name))
-    low, high = float(disparity.min()), float(disparity.max())
-    height, width = disparity.shape
+    found = student.predict_of(capture)
+    write_pfm(out / "disparity.pfm", found.disparity)
+    write_atomic(out / "disparity.png", disparity_png(found.disparity, capture.name))
+    low, high = float(found.disparity.min()), float(found.disparity.max())
+    height, width = found.disparity.shape
+    told = f"{capture.name}: {width}×{height}, disparity {low:+.2f} to {high:+.2f} px"
+    if found.confidence is None:
+        for name in ("confidence.pfm", "confidence.png"):
+            (out / name).unlink(missing_ok=True)
+        return f"{told}; {out}/disparity.pfm, disparity.png"
+    within_px = student.contract.output("confidence").within_px
+    write_pfm(out / "confidence.pfm", found.confidence)
+    write_atomic(out / "confidence.png", confidence_png(found.confidence, capture.name, within_px))
     return (
-        f"{capture.name}: {width}×{height}, disparity {low:+.2f} to {high:+.2f} px; {out}/disparity.pfm, disparity.png"
+        f"{told}, confidence {float(found.confidence.mean()):.2f} on average; "
+        f"{out}/disparity.pfm, disparity.png, confidence.pfm, confidence.png"
     )
 
 
@@ -81,7 +90,12 @@ def parity_on_captures(
     found = run_parity(artifacts, samples, limits, progress)
     if json_file is not None:
         rows = [row.to_dict() for row in found.rows]
-        summary = {"captures": [c.name for c in opened], "samples": len(samples), "rows": rows}
+        summary = {
+            "captures": [c.name for c in opened],
+            "samples": len(samples),
+            "rows": rows,
+            "outputs": found.outputs(),
+        }
         write_atomic(json_file, (json.dumps(summary, indent=1) + "\n").encode())
     if html_file is not None:
         facts = {"captures": ", ".join(c.name for c in opened), "samples": str(len(samples))}

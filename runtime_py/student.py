@@ -1,8 +1,9 @@
-"""`Student`: an artifact with its contract, from linear views of any size to disparity in pixels of that size."""
+"""`Student`: an artifact with its contract, from linear views of any size to disparity (px) and confidence there."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
@@ -20,6 +21,8 @@ BRIGHT, DARK, TOLERATED = 2.0, -0.1, 0.01
 
 SMALLEST = 16
 
+DISPARITY, CONFIDENCE = "disparity", "confidence"
+
 
 class Runner(Protocol):
     """What computes: stored input arrays by name to stored output arrays by name."""
@@ -27,18 +30,32 @@ class Runner(Protocol):
     def run(self, inputs: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]: ...
 
 
+@dataclass(frozen=True)
+class Prediction:
+    """What a student says of two views: float32 maps of their size.
+
+    `disparity`: x_left - x_right in px of the given views, positive nearer than the focus plane. `confidence`: the
+    probability, 0..1, that it is right to within the `within_px` of the contract's output `confidence` (px of the
+    working width); None of a student without that output.
+    """
+
+    disparity: NDArray[np.float32]
+    confidence: NDArray[np.float32] | None = None
+
+
 class Student:
     """A runner and the contract of what it runs.
 
     Raises ContractError when the contract has no `left`, `right` and `disparity` of one plane each, or when sizes do
-    not agree with its output stride.
+    not agree with its output stride. An output `confidence` is as large as the disparity; other outputs are left alone.
     """
 
     def __init__(self, runner: Runner, contract: Contract) -> None:
         self._runner = runner
         self._contract = contract
         left, right, disparity = contract.input("left"), contract.input("right"), contract.output("disparity")
-        for spec in (left, right, disparity):
+        extra = [spec for spec in contract.outputs if spec.name == CONFIDENCE]
+        for spec in (left, right, disparity, *extra):
             if len(spec.shape) != 4 or int(np.prod(spec.shape)) != int(np.prod(spec.plane())):
                 raise ContractError(
                     f"'{spec.name}' has shape {spec.shape} in {spec.layout}; a student works on one plane"
@@ -48,6 +65,9 @@ class Student:
             raise ContractError(
                 f"views of {left.plane()} and {right.plane()} do not fit a disparity of {plane} at stride {stride}"
             )
+        for spec in extra:
+            if spec.plane() != plane:
+                raise ContractError(f"a confidence of {spec.plane()} does not fit a disparity of {plane}")
         if contract.dp_axis != "horizontal":
             raise ContractError(f"a student works along a horizontal dual-pixel axis, not '{contract.dp_axis}'")
 
@@ -87,29 +107,52 @@ class Student:
                     f"{given.shape} here; `disparity` takes plain views, `contract.input(name).quantize` makes inputs"
                 )
 
-    def disparity(self, left: NDArray[Any], right: NDArray[Any]) -> NDArray[np.float32]:
-        """Signed disparity x_left - x_right, float32 H×W, in pixels of the given views.
+    def predict(self, left: NDArray[Any], right: NDArray[Any]) -> Prediction:
+        """Signed disparity in pixels of the given views, and the confidence in it where the student has one.
 
         `left`, `right`: linear, 0..1, H×W of any size, square pixels, dual-pixel axis horizontal. They are brought to
         the working width, preprocessed, quantised, run in tiles, blended and brought back. Raises ContractError for
         arrays that are not two such views.
         """
-        tiling, tiles = network_inputs(self._contract, left, right)
-        outputs = [self._tile_disparity(tile) for tile in tiles]
-        scale = np.float32(left.shape[1] / self._contract.working_width)
-        return _resampled(tiling.blend(outputs), tiling.plane, tiling.stride, left.shape) * scale
+        has_confidence = any(spec.name == CONFIDENCE for spec in self._contract.outputs)
+        maps = self._maps(left, right, (DISPARITY, CONFIDENCE) if has_confidence else (DISPARITY,))
+        return Prediction(self._in_px_of(left, maps[DISPARITY]), maps.get(CONFIDENCE))
+
+    def disparity(self, left: NDArray[Any], right: NDArray[Any]) -> NDArray[np.float32]:
+        """Signed disparity x_left - x_right alone, float32 H×W, in pixels of the given views; as `predict`."""
+        return self._in_px_of(left, self._maps(left, right, (DISPARITY,))[DISPARITY])
+
+    def predict_of(self, capture: DPCapture) -> Prediction:
+        """The prediction for a capture in its own orientation, disparity along its own `dp_axis`."""
+        found = self.predict(*views(capture))
+        confidence = None if found.confidence is None else as_stored(capture, found.confidence)
+        return Prediction(as_stored(capture, found.disparity), confidence)
 
     def disparity_of(self, capture: DPCapture) -> NDArray[np.float32]:
         """Disparity of a capture in its own orientation, along its own `dp_axis`."""
         return np.asarray(as_stored(capture, self.disparity(*views(capture))), np.float32)
 
-    def _tile_disparity(self, tile: Mapping[str, NDArray[Any]]) -> NDArray[np.float32]:
-        out = self._contract.output("disparity")
+    def _in_px_of(self, view: NDArray[Any], disparity: NDArray[np.float32]) -> NDArray[np.float32]:
+        return disparity * np.float32(view.shape[1] / self._contract.working_width)
+
+    def _maps(self, left: NDArray[Any], right: NDArray[Any], names: Sequence[str]) -> dict[str, NDArray[np.float32]]:
+        """The named outputs at every pixel of the views, in their units at the working width."""
+        tiling, tiles = network_inputs(self._contract, left, right)
+        tile_maps = [self._tile_maps(tile, names) for tile in tiles]
+        blended = {name: tiling.blend([maps[name] for maps in tile_maps]) for name in names}
+        return {name: _resampled(blended[name], tiling.plane, tiling.stride, left.shape) for name in names}
+
+    def _tile_maps(self, tile: Mapping[str, NDArray[Any]], names: Sequence[str]) -> dict[str, NDArray[np.float32]]:
         stored = self.run({name: _batched(plane, self._contract.input(name)) for name, plane in tile.items()})
-        if "disparity" not in stored or stored["disparity"].shape != out.shape:
-            got = {name: value.shape for name, value in stored.items()}
-            raise ContractError(f"the artifact gave {got} where its contract says disparity {out.shape}")
-        return out.dequantize(stored["disparity"]).reshape(out.plane())
+        maps = {}
+        for spec in (self._contract.output(name) for name in names):
+            if spec.name not in stored or stored[spec.name].shape != spec.shape:
+                got = {name: value.shape for name, value in stored.items()}
+                raise ContractError(f"the artifact gave {got} where its contract says {spec.name} {spec.shape}")
+            real = spec.dequantize(stored[spec.name]).reshape(spec.plane())
+            # A network does not clip its confidence; integers saturate where it ends.
+            maps[spec.name] = np.clip(real, *spec.valid_range) if spec.name == CONFIDENCE else real
+        return maps
 
 
 def network_inputs(

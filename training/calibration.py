@@ -7,6 +7,7 @@ from pathlib import Path
 
 import torch
 
+from runtime_py.errors import DpocketError
 from runtime_py.files import write_atomic
 from training.checkpoint import Checkpoint
 from training.data.augment import Augmentation, augment
@@ -37,9 +38,14 @@ def store_grid(checkpoint: Checkpoint, grid: Grid) -> Path:
 
 
 def traced(checkpoint: Checkpoint, size: tuple[int, int]) -> StudentGraph:
-    """The student's graph for inputs of `size` (height, width)."""
+    """The student's graph for inputs of `size` (height, width).
+
+    Raises DpocketError for a network that is no student.
+    """
+    if not checkpoint.outputs:
+        raise DpocketError(f"the network of {checkpoint.name} is no student: it cannot become an artifact")
     example = torch.zeros(1, 1, *size)
-    return trace(checkpoint.student, (example, example))
+    return trace(checkpoint.student, (example, example), outputs=checkpoint.outputs)
 
 
 def calibrated(checkpoint: Checkpoint, scenes: int = SCENES) -> Grid:
@@ -47,7 +53,8 @@ def calibrated(checkpoint: Checkpoint, scenes: int = SCENES) -> Grid:
     data = replace(checkpoint.data, count=scenes, seed=SEED)
     sample = RenderedPool(data, None).every()
     sample = augment(sample, replace(Augmentation(), tone=0.0), torch.Generator().manual_seed(SEED))
-    left, right = (preprocess(view, checkpoint.preprocess) for view in (sample.left, sample.right))
-    graph = traced(checkpoint, (data.size, data.size))
+    side = data.size - data.size % checkpoint.size_multiple
+    left, right = (preprocess(view, checkpoint.preprocess)[..., :side, :side] for view in (sample.left, sample.right))
+    graph = traced(checkpoint, (side, side))
     batches = [{"left": left[i : i + 8], "right": right[i : i + 8]} for i in range(0, scenes, 8)]
     return calibrate(graph, batches, input_scale=checkpoint.preprocess.limit / 127, method=METHOD)

@@ -29,6 +29,10 @@ class Steps:
     dtype: str = "int8"
 
 
+OUTPUT_STEPS: Mapping[str, Steps] = {"confidence": Steps(float(np.float32(1 / 255)), -128)}
+"""Outputs whose range is their meaning: a probability has the codes -128 … 127 for 0 … 1, and saturation clips it."""
+
+
 @dataclass(frozen=True)
 class Grid:
     """Steps of every activation, and per layer the weight scales (float32 values, one per output channel, symmetric).
@@ -81,9 +85,10 @@ def calibrate(
     """The grid of a trained student from representative float32 NCHW inputs.
 
     Inputs and outputs are symmetric (zero point 0): inputs at `input_scale` (limit / 127), outputs at `output_scale` or
-    from what was seen. All that a concatenation or a pooling joins shares one grid, because a rescale between
-    them rounds differently in LiteRT and in ExecuTorch. `method` is "minmax", "percentile" (99.99 % from each side) or
-    "mse" (least squared error over symmetric shrinkings of the range).
+    from what was seen; outputs in `OUTPUT_STEPS` have the steps given there. All that a concatenation or a pooling
+    joins shares one grid, because a rescale between them rounds differently in LiteRT and in ExecuTorch. `method` is
+    "minmax", "percentile" (99.99 % from each side) or "mse" (least squared error over symmetric shrinkings of the
+    range).
     """
     if method not in METHODS:
         raise DpocketError(f"no calibration method '{method}'; there are: {', '.join(METHODS)}")
@@ -95,9 +100,10 @@ def calibrate(
         choose = METHODS[method]
         counts = _histograms(graph, seen, ranges)
         ranges = {name: choose(counts[name], *ranges[name]) for name in ranges}
-    fixed = dict.fromkeys(graph.inputs, input_scale)
+    fixed = dict.fromkeys(graph.inputs, _symmetric(input_scale))
     if output_scale is not None:
-        fixed |= dict.fromkeys(graph.outputs, output_scale)
+        fixed |= dict.fromkeys(graph.outputs, _symmetric(output_scale))
+    fixed |= {name: OUTPUT_STEPS[name] for name in graph.outputs if name in OUTPUT_STEPS}
     tensors = _steps(graph, ranges, fixed)
     weights = {
         layer.name: tuple(float(s) for s in weight_scales(layer, tensors[layer.inputs[0]].scale))
@@ -209,7 +215,7 @@ def _groups(graph: StudentGraph) -> dict[str, str]:
 
 
 def _steps(
-    graph: StudentGraph, ranges: Mapping[str, tuple[float, float]], fixed: Mapping[str, float]
+    graph: StudentGraph, ranges: Mapping[str, tuple[float, float]], fixed: Mapping[str, Steps]
 ) -> dict[str, Steps]:
     group = _groups(graph)
     spans: dict[str, tuple[float, float]] = {}
@@ -219,22 +225,24 @@ def _steps(
     for name in graph.outputs:
         reach = max(abs(v) for v in spans[group[name]])
         spans[group[name]] = (-reach, reach)
-    frozen: dict[str, float] = {}
-    for name, scale in fixed.items():
-        if frozen.setdefault(group[name], scale) != scale:
-            raise DpocketError(
-                f"'{name}' is joined by a concat with a tensor of another given scale; give both the same"
-            )
-        spans[group[name]] = (-127 * scale, 127 * scale)
+    frozen: dict[str, Steps] = {}
+    for name, steps in fixed.items():
+        if frozen.setdefault(group[name], steps) != steps:
+            raise DpocketError(f"'{name}' is joined by a concat with a tensor of other given steps; give both the same")
+        spans[group[name]] = ((-128 - steps.zero_point) * steps.scale, (127 - steps.zero_point) * steps.scale)
     _widen(graph, group, spans, set(frozen))
-    symmetric = {group[name] for name in (*graph.inputs, *graph.outputs)}
-    made = {root: _affine(*span, root in symmetric) for root, span in spans.items()}
+    symmetric = {group[name] for name in graph.outputs}
+    made = {root: frozen.get(root) or _affine(*span, root in symmetric) for root, span in spans.items()}
     return {name: made[group[name]] for name in graph.shapes}
+
+
+def _symmetric(scale: float) -> Steps:
+    return Steps(float(np.float32(scale)), 0)
 
 
 def _affine(lo: float, hi: float, symmetric: bool) -> Steps:
     if symmetric:
-        return Steps(float(np.float32(hi / 127)), 0)
+        return _symmetric(hi / 127)
     scale = float(np.float32((hi - lo) / 255))
     return Steps(scale, int(np.clip(np.rint(-128 - lo / scale), -128, 127)))
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from runtime_py.captures import cmu_pixel4, dp119, google_dual_pixels
+from runtime_py.captures import cmu_pixel4, dp119, dp_disp, google_dual_pixels
 from runtime_py.captures.capture import DPCapture
 from runtime_py.captures.format import Format
 from runtime_py.errors import CaptureError
@@ -35,6 +35,12 @@ DATASETS: dict[str, Dataset] = {
         cmu_pixel4.scenes,
     ),
     "dp119": Dataset("DP119 (Sdirt)", "box/… and casual/… with l.png, r.png, d.png", dp119.FORMAT, dp119.scenes),
+    "dp-disp": Dataset(
+        "DP-disp (Punnappurath 2020)",
+        "NNN_L.jpg and NNN_R.jpg beside NNN_D.TIF",
+        dp_disp.FORMAT,
+        dp_disp.scenes,
+    ),
     "google": Dataset(
         "Google dual_pixels (Garg 2019)",
         "left_pd/, right_pd/, merged_depth/ and merged_conf/ of one split",

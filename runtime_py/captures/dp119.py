@@ -12,9 +12,8 @@ import numpy as np
 
 from runtime_py.captures.capture import DPCapture, Truth
 from runtime_py.captures.format import Format, folders, require_both
-from runtime_py.captures.images import read_image
+from runtime_py.captures.images import read_image, read_samples
 from runtime_py.captures.radiometry import linear_from_gamma
-from runtime_py.errors import CaptureError
 
 NEAREST_M, FARTHEST_M = 0.2, 9.9
 FAMILIES = ("box", "casual", "flat")
@@ -28,12 +27,7 @@ def read(left: Path) -> DPCapture:
     """One scene. Raises CaptureError for missing or damaged files and for views that are not 8 bit."""
     right, depth = left.with_name("r.png"), left.with_name("d.png")
     require_both(left, right)
-    views = []
-    for path in (left, right):
-        stored = read_image(path)
-        if stored.dtype != np.uint8:
-            raise CaptureError(f"{path} holds {stored.dtype} samples; a DP119 view is 8 bit")
-        views.append(linear_from_gamma(stored, 255))
+    views = [linear_from_gamma(read_samples(path, 8, "a DP119 view"), 255) for path in (left, right)]
     truth = _truth(depth, views[0].shape) if depth.is_file() else None
     return DPCapture(_name(left), FORMAT.name, views[0], views[1], truth=truth)
 

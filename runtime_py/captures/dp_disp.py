@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from runtime_py.captures.capture import DPCapture, Truth
-from runtime_py.captures.format import Format, require_both
+from runtime_py.captures.format import Format, folders, require_both
 from runtime_py.captures.images import read_image
 from runtime_py.captures.radiometry import linear_from_gamma
 from runtime_py.errors import CaptureError
@@ -28,11 +28,25 @@ def left_of(path: Path) -> Path | None:
 def read(left: Path) -> DPCapture:
     """One scene, with truth where it is there. Raises CaptureError for missing or damaged files."""
     scene = left.stem[: -len("_L")]
-    right, depth = left.with_name(f"{scene}_R{left.suffix}"), left.with_name(f"{scene}_D.TIF")
+    right, depth = left.with_name(f"{scene}_R{left.suffix}"), _depth_of(left)
     require_both(left, right)
     left_view, right_view = (linear_from_gamma(read_image(path), 255) for path in (left, right))
     truth = _truth(depth, left_view.shape) if depth.is_file() else None
     return DPCapture(scene, FORMAT.name, left_view, right_view, truth=truth)
+
+
+def scenes(root: Path) -> list[Path]:
+    """Left views of all scenes with truth of the first folder at or below `root` that has such scenes."""
+    for folder in folders(root):
+        lefts = {left for file in folder.glob("*.*") if (left := left_of(file)) is not None}
+        found = sorted(left for left in lefts if _depth_of(left).is_file())
+        if found:
+            return found
+    return []
+
+
+def _depth_of(left: Path) -> Path:
+    return left.with_name(left.stem[: -len("_L")] + "_D.TIF")
 
 
 def _truth(path: Path, size: tuple[int, ...]) -> Truth:

@@ -11,11 +11,9 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from runtime_py.captures.capture import DPCapture
 from runtime_py.captures.format import Format
-from runtime_py.captures.images import read_image
+from runtime_py.captures.images import read_samples
 from runtime_py.captures.listing import files_of
 from runtime_py.captures.radiometry import count_levels, linear_from_gamma
 from runtime_py.errors import CaptureError
@@ -68,9 +66,7 @@ def read(left: Path) -> DPCapture:
     """One scene. Raises CaptureError for damaged files, for another depth and for folders of unequal length."""
     views = []
     for path in (left, scene_of(left).right):
-        stored = read_image(path)
-        if stored.dtype != np.uint16:
-            raise CaptureError(f"{path} holds {stored.dtype} samples; a DPDD view is 16 bit")
+        stored = read_samples(path, 16, "a DPDD view")
         views.append((linear_from_gamma(stored, WHITE), count_levels(stored)))
     return DPCapture(
         name=f"{left.parent.parent.name[:-2]}/{left.stem}",

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from runtime_py.captures.capture import DPCapture
 from runtime_py.captures.format import Format, require_both
-from runtime_py.captures.images import read_image
+from runtime_py.captures.images import read_samples
 from runtime_py.errors import CaptureError
 
 FULL_SCALE = 2**16 - 1
@@ -52,9 +52,7 @@ def read(left: Path) -> DPCapture:
 
 
 def _light(path: Path) -> NDArray[np.float32]:
-    stored = read_image(path)
-    if stored.dtype != np.uint8:
-        raise CaptureError(f"{path} holds {stored.dtype} samples; a dpMV view is 8 bit")
+    stored = read_samples(path, 8, "a dpMV view")
     plane = stored if stored.ndim == 2 else stored[..., 0]
     if plane.shape[0] > plane.shape[1]:
         raise CaptureError(

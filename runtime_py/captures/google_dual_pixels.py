@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from runtime_py.captures.capture import DPCapture, Truth
 from runtime_py.captures.format import Format, folders, require_both
-from runtime_py.captures.images import read_image
+from runtime_py.captures.images import read_image, read_samples
 from runtime_py.captures.radiometry import linear_from_gamma
 from runtime_py.errors import CaptureError
 from runtime_py.quiet import quiet
@@ -46,12 +46,8 @@ def read(left: Path) -> DPCapture:
     position = match[2] if match else POSITION
     right = beside(left, "right_pd", f"result_rightPd_{position}.png")
     require_both(left, right)
-    views = []
-    for path in (left, right):
-        stored = read_image(path)
-        if stored.dtype != np.uint8:
-            raise CaptureError(f"{path} holds {stored.dtype} samples; a view of Google's dual_pixels data is 8 bit")
-        views.append(linear_from_gamma(stored, 255))
+    what = "a view of Google's dual_pixels data"
+    views = [linear_from_gamma(read_samples(path, 8, what), 255) for path in (left, right)]
     return DPCapture(
         name=f"{left.parent.name}/{position}",
         format=FORMAT.name,

@@ -78,6 +78,17 @@ def read_image(path: Path) -> NDArray[Any]:
     return np.asarray(image)
 
 
+def read_samples(path: Path, bits: int, what: str) -> NDArray[Any]:
+    """`read_image` of a picture that must have `bits` (8 or 16) a sample; `what` begins with an article, for messages.
+
+    Raises CaptureError as `read_image` does, and for the other depth.
+    """
+    stored = read_image(path)
+    if stored.dtype.itemsize * 8 != bits:
+        raise CaptureError(f"{path} holds {stored.dtype} samples; {what} is {bits} bit")
+    return stored
+
+
 def _described(data: bytes, kind: str | None) -> str:
     return f"a {kind} file" if kind else f"a file that begins with the bytes {data[:8].hex(' ')}"
 

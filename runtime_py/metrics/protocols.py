@@ -103,6 +103,7 @@ PUNNAPPURATH = Protocol(
     "weights, no mask (unknown pixels count as stored), one unweighted fit and five reweighted ones, dense ranks.",
     assumed="The halved truth is rounded to 8 bit once. The map is halved the same way, unrounded; theirs is an 8-bit "
     "file, and dense ranks depend on that rounding.",
+    dataset="dp-disp",
     truth_size=DP_DISP,
     unknown="as stored",
     regrid_truth=_halved_bicubic_8bit,
@@ -118,6 +119,7 @@ KAIST = Protocol(
     "an array counted from 0, no border, every pixel weighs one, AI(2) fitted with C in place of √C, dense ranks.",
     assumed="2386 columns look like a slip for 2368; the released code has them. Its AI(2) also takes "
     "the residual to C·D, which differs from this one only for weights other than 0 and 1.",
+    dataset="dp-disp",
     truth_size=DP_DISP,
     unknown="as stored",
     regrid_truth=_kaist_frame,
@@ -147,6 +149,7 @@ SONY = Protocol(
     known="Halved bilinearly to 1470×2590 in 8 bit, 1296×2368 from row 63 and column 72, the window of patches as in "
     "KAIST's code, every pixel weighs one and unknown truth is 0, AI(2) fitted with C in place of √C, dense ranks.",
     assumed="Frames are scored one at a time. The truth given is 1 − D/255.",
+    dataset="dp-disp",
     truth_size=DP_DISP,
     unknown="zero",
     regrid_truth=_sony_frame_8bit,

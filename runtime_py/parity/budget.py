@@ -14,21 +14,29 @@ from runtime_py.errors import DpocketError
 
 @dataclass(frozen=True)
 class Limit:
-    """At most so many differing integers per million, so many pixels of deviation anywhere, and so many integers per
-    million that differ by more than one step. Without `noise` only pictures count."""
+    """At most so many differing integers per million in each output, so much deviation anywhere (px of disparity, and
+    confidence where there is one), and so many integers per million of the disparity that differ by more than one step
+    (those of a confidence are 1/255, finer than an int8 student is exact). Without `noise` only pictures count."""
 
     differing_per_million: float
     max_disparity_px: float
     beyond_one_per_million: float = 1e6
     noise: bool = True
+    max_confidence: float = 0.05
 
+    def largest(self, output: str) -> float:
+        """What may be the largest deviation of `output`, in its unit."""
+        return self.max_confidence if output == "confidence" else self.max_disparity_px
+
+
+EXACT = Limit(0.0, 0.0, max_confidence=0.0)
 
 DEFAULT_BUDGET: Mapping[str, Limit] = MappingProxyType(
     {
-        "litert": Limit(0.0, 0.0),
-        "tensorflow": Limit(0.0, 0.0),
-        "reference": Limit(0.0, 0.0),
-        "executorch": Limit(0.0, 0.0),
+        "litert": EXACT,
+        "tensorflow": EXACT,
+        "reference": EXACT,
+        "executorch": EXACT,
         "onnxruntime": Limit(10_000.0, 0.25),
         "coreml": Limit(1e6, 0.25, beyond_one_per_million=1_000.0, noise=False),
     }

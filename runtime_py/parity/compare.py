@@ -1,4 +1,4 @@
-"""Comparing two traces: in integers, and in the pixels of disparity that a person cares about."""
+"""Comparing two traces: in integers, and in the unit of the output (px of disparity) that a person cares about."""
 
 from __future__ import annotations
 
@@ -24,19 +24,28 @@ class Comparison:
     """One output of two traces.
 
     `differing` of `total` integers differ, `beyond_one` of them by more than one step (both None where one side has no
-    integer grid); `max_px` and `mean_px` are
-    absolute deviations in the output's unit; `worst_sample` names the sample with the largest deviation and
-    `worst_map` is its signed deviation (trace minus reference), float32 H×W.
+    integer grid); `largest` and `mean` are absolute deviations in `unit`, the output's; `worst_sample` names the sample
+    with the largest deviation and `worst_map` is its signed deviation (trace minus reference), float32 H×W.
     """
 
     output: str
+    unit: str
     differing: int | None
     beyond_one: int | None
     total: int
-    max_px: float
-    mean_px: float
+    largest: float
+    mean: float
     worst_sample: str
     worst_map: NDArray[np.float32]
+
+
+def compare_outputs(trace: Trace, reference: Trace, noise: bool = True) -> tuple[Comparison, ...]:
+    """`compare` for every output that both traces have, in the reference's order; ContractError when there is none."""
+    ours = {spec.name for spec in trace.contract.outputs}
+    shared = [spec.name for spec in reference.contract.outputs if spec.name in ours]
+    if not shared:
+        raise ContractError(f"{trace.artifact} and {reference.artifact} have no output in common")
+    return tuple(compare(trace, reference, name, noise) for name in shared)
 
 
 def compare(trace: Trace, reference: Trace, output: str = "disparity", noise: bool = True) -> Comparison:
@@ -66,11 +75,12 @@ def compare(trace: Trace, reference: Trace, output: str = "disparity", noise: bo
         differing, beyond_one = int(np.count_nonzero(steps)), int(np.count_nonzero(steps > 1))
     return Comparison(
         output=output,
+        unit=ours.unit,
         differing=differing,
         beyond_one=beyond_one,
         total=int(real.size),
-        max_px=float(np.abs(deviation).max()),
-        mean_px=float(np.abs(deviation).mean()),
+        largest=float(np.abs(deviation).max()),
+        mean=float(np.abs(deviation).mean()),
         worst_sample=trace.samples[kept[worst]],
         worst_map=deviation[worst],
     )

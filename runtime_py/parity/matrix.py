@@ -16,7 +16,8 @@ from typing import Any
 from runtime_py.errors import ArtifactError, ContractError, RuntimeUnavailable
 from runtime_py.manifest import contract_of, manifest_path, read_manifest
 from runtime_py.parity.budget import DEFAULT_BUDGET, Limit
-from runtime_py.parity.compare import Comparison, compare
+from runtime_py.parity.compare import Comparison, compare_outputs
+from runtime_py.parity.judge import differing_of, judge
 from runtime_py.parity.samples import Sample
 from runtime_py.parity.trace import Trace, record
 from runtime_py.runners import DIALECTS_OF, open_runner
@@ -25,9 +26,6 @@ Progress = Callable[[str, int, int], None]
 
 Key = tuple[str, str, str]
 """A run: artifact path, runtime, dialect."""
-
-FLOAT_PX = 1e-3
-"""What float artifacts may deviate whatever the budget says: float32 sums depend on their order."""
 
 
 @dataclass(frozen=True)
@@ -85,7 +83,8 @@ class ParityRow:
     """One line of the parity table.
 
     `status`: "ok" within budget, "over" outside, "unavailable" when this machine cannot run it, "failed" when the
-    runtime refused; `reason` says why in words. Figures are None where nothing ran.
+    runtime refused; `reason` says why in words. `differing_integers` counts over all outputs. Figures are None where
+    nothing ran.
     """
 
     artifact: str
@@ -106,16 +105,27 @@ class ParityRow:
 
 @dataclass(frozen=True)
 class Parity:
-    """Rows with, beside them, the comparison behind each (None where nothing was compared)."""
+    """Rows with, beside them, the comparisons behind each, one per output (none where nothing was compared)."""
 
     rows: tuple[ParityRow, ...]
-    comparisons: tuple[Comparison | None, ...]
+    comparisons: tuple[tuple[Comparison, ...], ...]
     traces: Mapping[Key, Trace]
 
     @property
     def within_budget(self) -> bool:
         """True when every row that ran is within its budget and none failed."""
         return all(row.status in ("ok", "unavailable") for row in self.rows)
+
+    def outputs(self) -> list[dict[str, Any]]:
+        """Every comparison as JSON values: what was run, the output, its unit, and the deviation in it."""
+        found = []
+        for row, comparisons in zip(self.rows, self.comparisons, strict=True):
+            run = {"artifact": row.artifact, "runtime": row.runtime, "dialect": row.dialect}
+            for c in comparisons:
+                figures = {"differing_integers": c.differing, "beyond_one_step": c.beyond_one, "integers": c.total}
+                deviation = {"unit": c.unit, "largest": c.largest, "mean": c.mean, "worst_sample": c.worst_sample}
+                found.append({**run, "output": c.output, **figures, **deviation})
+        return found
 
 
 def run_parity(
@@ -187,9 +197,10 @@ def _row(
     problems: Mapping[Key, tuple[str, str]],
     reference_key: Key,
     budget: Mapping[str, Limit],
-) -> tuple[ParityRow, Comparison | None]:
+) -> tuple[ParityRow, tuple[Comparison, ...]]:
     key = (str(path), cell.runtime, cell.dialect)
-    comparison, latency = None, None
+    comparisons: tuple[Comparison, ...] = ()
+    latency = None
     if key in problems:
         status, reason = problems[key]
     else:
@@ -198,8 +209,8 @@ def _row(
         against = f"{reference_key[1]} ({reference_key[2]}){own}"
         if reference_key in traces:
             limit = budget[cell.budget or cell.runtime]
-            comparison = compare(traces[key], traces[reference_key], noise=limit.noise)
-            status, reason = judge(comparison, limit, against)
+            comparisons = compare_outputs(traces[key], traces[reference_key], limit.noise)
+            status, reason = judge(comparisons, limit, against)
         else:
             status, reason = "unavailable", f"ran, but {against} did not: {problems[reference_key][1]}"
     row = ParityRow(
@@ -210,35 +221,12 @@ def _row(
         dialect=cell.dialect,
         bytes=size_of(path),
         latency_ms=latency,
-        differing_integers=comparison.differing if comparison else None,
-        max_disparity_px=comparison.max_px if comparison else None,
+        differing_integers=differing_of(comparisons),
+        max_disparity_px=next((c.largest for c in comparisons if c.output == "disparity"), None),
         status=status,
         reason=reason,
     )
-    return row, comparison
-
-
-def judge(comparison: Comparison, limit: Limit, against: str) -> tuple[str, str]:
-    """("ok" or "over", a sentence with the figures)."""
-    allowed_px, per_million, beyond = limit.max_disparity_px, 0.0, 0.0
-    if comparison.differing is None or comparison.beyond_one is None:
-        found = f"compared with {against} in real values"
-        allowed_px = max(allowed_px, FLOAT_PX)
-    else:
-        found = f"{comparison.differing} of {comparison.total} integers differ from {against}"
-        per_million, beyond = (n / comparison.total * 1e6 for n in (comparison.differing, comparison.beyond_one))
-        if comparison.differing:
-            found += f", {comparison.beyond_one} by more than one step"
-    if not limit.noise:
-        found += " (pictures only)"
-    broken = []
-    if per_million > limit.differing_per_million:
-        broken.append(f"at most {limit.differing_per_million:g} differing per million are allowed")
-    if beyond > limit.beyond_one_per_million:
-        broken.append(f"at most {limit.beyond_one_per_million:g} per million may differ by more than one step")
-    if comparison.max_px > allowed_px:
-        broken.append(f"the largest deviation is {comparison.max_px:.4f} px, at most {allowed_px:g} px are allowed")
-    return ("over", "; ".join([found, *broken])) if broken else ("ok", found)
+    return row, comparisons
 
 
 def precision_of(path: Path) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runtime_py.files import write_atomic
+from runtime_py.parity.compare import Comparison
 from runtime_py.parity.matrix import Parity, ParityRow
 
 if TYPE_CHECKING:
@@ -44,27 +45,31 @@ def write_html(page: Page, path: Path) -> None:
     templates = Environment(
         loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )
-    html = templates.get_template("report.html.j2").render(
-        page=page, rows=page.parity.rows, maps=worst_maps(page.parity)
-    )
+    rows = [(row, others(found)) for row, found in zip(page.parity.rows, page.parity.comparisons, strict=True)]
+    html = templates.get_template("report.html.j2").render(page=page, rows=rows, maps=worst_maps(page.parity))
     write_atomic(path, html.encode())
 
 
 def worst_maps(parity: Parity) -> list[Figure]:
-    """For every row that deviates at all, the signed deviation of its worst sample."""
+    """For every row and output that deviates at all, the signed deviation of its worst sample."""
     from runtime_py.pictures import deviation_png
 
     figures = []
-    for row, found in zip(parity.rows, parity.comparisons, strict=True):
-        if found is not None and found.max_px > 0:
+    for row, comparisons in zip(parity.rows, parity.comparisons, strict=True):
+        for found in (c for c in comparisons if c.largest > 0):
+            unit = "" if found.unit == "1" else f" {found.unit}"
             caption = (
-                f"{row.artifact} in {row.runtime} ({row.dialect}): worst sample “{found.worst_sample}”, "
-                f"up to {found.max_px:.4f} px, {found.mean_px:.6f} px on average over all samples"
+                f"{row.artifact} in {row.runtime} ({row.dialect}), {found.output}: worst sample “{found.worst_sample}”,"
+                f" up to {found.largest:.4f}{unit}, {found.mean:.6f}{unit} on average over all samples"
             )
-            figures.append(
-                Figure(caption, deviation_png(found.worst_map, f"{row.artifact}, {row.runtime} ({row.dialect})"))
-            )
+            title = f"{row.artifact}, {row.runtime} ({row.dialect}), {found.output}"
+            figures.append(Figure(caption, deviation_png(found.worst_map, title, found.unit)))
     return figures
+
+
+def others(comparisons: Sequence[Comparison]) -> str:
+    """The largest deviations of the outputs that have no column, such as "confidence 0.0039"."""
+    return ", ".join(f"{c.output} {c.largest:.4f}" for c in comparisons if c.output != "disparity")
 
 
 SHOWN = {"unavailable": "n/a"}
@@ -72,7 +77,7 @@ SHOWN = {"unavailable": "n/a"}
 
 
 def table(parity: Parity) -> Table:
-    """The parity table for a terminal of 80 columns; below it, what did not run and why."""
+    """The parity table for a terminal of 80 columns; below it, what did not run and why, and what has no column."""
     from rich import box
     from rich.markup import escape
     from rich.table import Table
@@ -90,6 +95,10 @@ def table(parity: Parity) -> Table:
             row.artifact, row.runtime, row.dialect, *_figures(row), SHOWN.get(row.status, row.status), style=style
         )
     notes = [f"{r.artifact} in {r.runtime}: {r.reason}" for r in parity.rows if r.status != "ok"]
+    for row, comparisons in zip(parity.rows, parity.comparisons, strict=True):
+        deviating = [c for c in comparisons if c.largest > 0]
+        if row.status == "ok" and others(deviating):
+            notes.append(f"{row.artifact} in {row.runtime}: largest deviation of {others(deviating)}")
     drawn.caption = escape("\n".join(notes)) or None
     return drawn
 

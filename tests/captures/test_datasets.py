@@ -54,7 +54,7 @@ def test_an_empty_folder_tells_the_layout(tmp_path: Path, dataset: str) -> None:
 
 
 def test_unknown_datasets_and_missing_folders_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(CaptureError, match="no dataset 'kitti'; known are cmu, dp119, google"):
+    with pytest.raises(CaptureError, match="no dataset 'kitti'; known are cmu, dp119, dp-disp, google"):
         scene_paths("kitti", tmp_path)
     with pytest.raises(CaptureError, match="there is no folder"):
         scene_paths("cmu", tmp_path / "gone")

@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 
 import pytest
+import torch
 
 from convert.artifact import Artifact
+from convert.meaning import Meaning
+from convert.targets import export
+from training.models import build, form_of
+from training.quantize import calibrate
+from training.tracing import trace
 
 Exports = Mapping[tuple[str, str], Artifact]
 
@@ -23,6 +30,15 @@ def test_buffers_lie_on_multiples_of_16_bytes(precision: str, exports: Exports) 
     for buffer in filled:
         table = buffer._tab
         assert table.Vector(table.Offset(4)) % 16 == 0
+
+
+@pytest.mark.parametrize("name", ["pocket", "pyramid"])
+def test_an_int8_file_is_at_most_two_fifths_larger_than_its_parameters(name: str, tmp_path: Path) -> None:
+    example = torch.zeros(1, 1, 64, 64)
+    graph = trace(build(name), (example, example), outputs=form_of(name).outputs)
+    grid = calibrate(graph, [{"left": example + 1, "right": example}], input_scale=3 / 127)
+    (made,) = export(graph, Meaning(name, 768, 4), ["litert"], "int8", tmp_path, grid)
+    assert made.manifest.bytes <= 1.4 * sum(p.numel() for p in build(name).parameters())
 
 
 def test_operator_versions_are_those_that_introduced_what_is_used(exports: Exports) -> None:

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from parity_students import HEIGHT, WIDTH, BlurRunner, contract
+from parity_students import HEIGHT, WIDTH, BlurRunner, SureRunner, contract
 
 from runtime_py.errors import ArtifactError, ContractError
-from runtime_py.parity.compare import compare
+from runtime_py.parity.compare import compare, compare_outputs
 from runtime_py.parity.samples import Sample, random_samples
 from runtime_py.parity.trace import Trace, record
 
@@ -52,8 +52,8 @@ def test_one_changed_integer_is_counted_located_and_measured_in_pixels() -> None
     found = compare(changed, reference)
     assert (found.differing, found.total) == (1, 3 * (HEIGHT // 4) * (WIDTH // 4))
     assert found.worst_sample == samples[1].name
-    assert found.max_px == pytest.approx(5 * 0.05)
-    assert found.mean_px == pytest.approx(5 * 0.05 / found.total)
+    assert found.largest == pytest.approx(5 * 0.05)
+    assert found.mean == pytest.approx(5 * 0.05 / found.total)
     assert np.argwhere(found.worst_map).tolist() == [[2, 3]]
 
 
@@ -83,3 +83,23 @@ def test_noise_can_be_left_out_of_a_comparison() -> None:
     assert compare(changed, reference, noise=False).differing == 0
     with pytest.raises(ContractError, match="no picture"):
         compare(traced(BlurRunner(), noise), traced(BlurRunner(), noise), noise=False)
+
+
+def test_every_output_is_compared_in_its_own_unit() -> None:
+    samples = random_samples(contract(), 2)
+    both = contract(confidence=True)
+    reference, changed = (
+        record(runner, both, samples, artifact="a", runtime="r", dialect="d")
+        for runner in (SureRunner(), SureRunner(less=3))
+    )
+    disparity, confidence = compare_outputs(changed, reference)
+    assert (disparity.output, disparity.unit, disparity.differing, disparity.largest) == ("disparity", "px", 0, 0.0)
+    assert (confidence.output, confidence.unit, confidence.differing) == ("confidence", "1", 2)
+    assert confidence.beyond_one == 2
+    assert confidence.largest == pytest.approx(3 / 255)
+
+
+def test_an_output_that_only_one_trace_has_is_left_alone() -> None:
+    samples = random_samples(contract(), 1)
+    both = record(SureRunner(), contract(confidence=True), samples, artifact="a", runtime="r", dialect="d")
+    assert [c.output for c in compare_outputs(both, traced(BlurRunner(), samples))] == ["disparity"]

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from runtime_py.errors import DpocketError
 from training.graph import Layer, StudentGraph
 from training.models.pocket import PocketStudent
-from training.quantize import BIAS_LIMIT, Grid, calibrate, weight_scales
+from training.quantize import BIAS_LIMIT, Grid, Steps, calibrate, weight_scales
 from training.tracing import trace
 
 INPUT_SCALE = 3 / 127
@@ -161,6 +161,27 @@ def test_calibration_refuses_what_it_cannot_use(graph: StudentGraph) -> None:
     views["left"][0, 0, 0, 0] = float("nan")
     with pytest.raises(DpocketError, match="not finite in 'left'"):
         calibrate(graph, [views], input_scale=INPUT_SCALE)
+
+
+@pytest.mark.parametrize("gain", [0.01, 100.0])
+@pytest.mark.parametrize("method", ["minmax", "percentile", "mse"])
+def test_a_confidence_has_the_steps_of_a_probability_whatever_was_seen(gain: float, method: str) -> None:
+    class Sure(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.head, self.confidence = nn.Conv2d(1, 1, 1), nn.Conv2d(1, 1, 1)
+            nn.init.constant_(self.confidence.weight, gain)
+
+        def forward(self, left: Tensor, right: Tensor) -> tuple[Tensor, Tensor]:
+            return self.head(left), self.confidence(right)
+
+    graph = trace(Sure(), [torch.zeros(1, 1, 32, 48)] * 2, outputs=("disparity", "confidence"))
+    grid = calibrate(graph, [_views()], input_scale=INPUT_SCALE, method=method)
+    assert grid.tensors["confidence"] == Steps(float(np.float32(1 / 255)), -128)
+    assert grid.tensors["disparity"].zero_point == 0
+    given = calibrate(graph, [_views()], input_scale=INPUT_SCALE, method=method, output_scale=0.0625)
+    assert given.tensors["disparity"] == Steps(0.0625, 0)
+    assert given.tensors["confidence"] == grid.tensors["confidence"]
 
 
 def _one_layer(kind: str) -> StudentGraph:

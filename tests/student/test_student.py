@@ -159,3 +159,99 @@ def test_a_runner_that_breaks_its_contract_is_named() -> None:
 
     with pytest.raises(ContractError, match=r"gave \{'depth'"):
         Student(Wrong(), _contract()).disparity(GOOD, GOOD)
+
+
+def _with_confidence(contract: Contract) -> Contract:
+    spec = replace(
+        contract.output("disparity"), name="confidence", unit="1", valid_range=(0.0, 1.0), within_px=0.25,
+        scale=1 / 255, zero_point=-128,
+    )  # fmt: skip
+    return replace(contract, outputs=(*contract.outputs, spec))
+
+
+class Sure(Pooled):
+    """A `Pooled` that answers with `sure` of the left input as its confidence, too."""
+
+    def __init__(self, contract: Contract, function: Any, sure: Any) -> None:
+        super().__init__(contract, function)
+        self.sure = sure
+
+    def run(self, inputs: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+        left = self.contract.input("left").dequantize(inputs["left"]).reshape(TILE)
+        cells = self.sure(left).reshape(TILE[0] // STRIDE, STRIDE, TILE[1] // STRIDE, STRIDE).mean((1, 3))
+        out = self.contract.output("confidence")
+        return {**super().run(inputs), "confidence": out.quantize(cells).reshape(out.shape)}
+
+
+def _sure(sure: Any, **kind: str) -> Student:
+    contract = _with_confidence(_contract(**kind))
+    return Student(Sure(contract, lambda left, right: left, sure), contract)
+
+
+def test_a_student_without_confidence_predicts_none() -> None:
+    student, _ = _student(lambda left, right: left - right)
+    found = student.predict(GOOD, GOOD[::-1].copy())
+    assert found.confidence is None
+    np.testing.assert_array_equal(found.disparity, student.disparity(GOOD, GOOD[::-1].copy()))
+
+
+@pytest.mark.parametrize("size", [(72, 96), (101, 333)])
+def test_confidence_comes_at_the_views_size_and_does_not_scale_with_it(size: tuple[int, int]) -> None:
+    student = _sure(lambda left: np.full_like(left, 0.75))
+    view = _view(*size)
+    found = student.predict(view, view)
+    assert found.confidence is not None
+    assert (found.confidence.shape, found.confidence.dtype) == (size, np.float32)
+    np.testing.assert_allclose(found.confidence, 0.75, rtol=1e-6)
+    np.testing.assert_array_equal(found.disparity, student.disparity(view, view))
+
+
+def test_both_maps_are_blended_over_the_same_tiles() -> None:
+    """A confidence that follows the disparity on every tile still does in the whole."""
+    student = _sure(lambda left: 0.5 + left / 10)
+    found = student.predict(_view(144, 192), _view(144, 192, 1))
+    assert found.confidence is not None
+    in_px_of_working_width = found.disparity * WIDTH / 192
+    np.testing.assert_allclose(found.confidence, 0.5 + in_px_of_working_width / 10, atol=1e-5)
+
+
+def test_a_float_confidence_beyond_0_and_1_is_clipped_before_it_is_blended() -> None:
+    student = _sure(lambda left: np.where(left > 0, 7.0, -5.0))
+    found = student.predict(_view(144, 192), _view(144, 192))
+    assert found.confidence is not None
+    assert (found.confidence.min(), found.confidence.max()) == (0.0, 1.0)
+
+
+def test_an_int8_confidence_is_within_half_a_step_of_1_in_255() -> None:
+    student = _sure(lambda left: np.full_like(left, 0.3), dtype="int8")
+    found = student.predict(GOOD, GOOD)
+    assert found.confidence is not None
+    np.testing.assert_allclose(found.confidence, 0.3, atol=0.5 / 255 + 1e-6)
+
+
+def test_a_portrait_captures_confidence_comes_back_in_portrait() -> None:
+    student = _sure(lambda left: 0.5 + left / 10)
+    view = _view(96, 72)
+    found = student.predict_of(DPCapture("p", "plain", view, view, dp_axis="vertical"))
+    assert found.confidence is not None
+    assert found.disparity.shape == found.confidence.shape == (96, 72)
+    turned = np.ascontiguousarray(np.rot90(view))
+    expected = student.predict(turned, turned)
+    assert expected.confidence is not None
+    np.testing.assert_array_equal(np.rot90(found.confidence), expected.confidence)
+    np.testing.assert_array_equal(np.rot90(found.disparity), expected.disparity)
+
+
+def test_a_confidence_of_another_size_than_the_disparity_is_refused() -> None:
+    contract = _with_confidence(_contract())
+    small = replace(contract.outputs[1], shape=(1, 12, 16, 1))
+    with pytest.raises(ContractError, match=r"a confidence of \(12, 16\) does not fit a disparity of \(24, 32\)"):
+        Student(Pooled(contract, None), replace(contract, outputs=(contract.outputs[0], small)))
+
+
+def test_a_runner_that_forgets_its_confidence_is_named() -> None:
+    contract = _with_confidence(_contract())
+    forgetful = Student(Pooled(contract, lambda left, right: left), contract)
+    assert forgetful.disparity(GOOD, GOOD).shape == GOOD.shape
+    with pytest.raises(ContractError, match="contract says confidence"):
+        forgetful.predict(GOOD, GOOD)

@@ -6,32 +6,13 @@ from collections import Counter
 
 import pytest
 import torch
+from convolution_cost import multiply_accumulates
 from torch import Tensor, nn
 
 from runtime_py.errors import DpocketError
 from training.models import MODELS, build
 from training.models.pocket import OUTPUT_STRIDE, SIZE_MULTIPLE, PocketStudent
 from training.recipes import recipe
-
-
-def multiply_accumulates(student: nn.Module, size: tuple[int, int]) -> int:
-    """Products of all convolutions in one run, counted from the tensors that pass."""
-    total = 0
-
-    def count(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
-        nonlocal total
-        if isinstance(module, nn.ConvTranspose2d):
-            # Every input sample is multiplied by every weight that belongs to its channel.
-            total += inputs[0][0, 0].numel() * module.weight.numel()
-        elif isinstance(module, nn.Conv2d):
-            total += output[0, 0].numel() * module.weight.numel()
-
-    hooks = [m.register_forward_hook(count) for m in student.modules()]
-    with torch.no_grad():
-        student(torch.zeros(1, 1, *size), torch.zeros(1, 1, *size))
-    for hook in hooks:
-        hook.remove()
-    return total
 
 
 def test_shipped_recipe_stays_under_100k_parameters_and_half_a_gmac_at_384x512() -> None:

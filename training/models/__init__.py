@@ -3,14 +3,52 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from types import MappingProxyType
 
 from torch import nn
 
 from runtime_py.errors import DpocketError
+from training.models import blocks, pocket, pyramid
+from training.models.mono_net import MonoNet
+from training.models.mono_stereo import MonoStereo
 from training.models.pocket import PocketStudent
+from training.models.pyramid import PyramidStudent
+from training.models.stereo_net import StereoNet
 
-MODELS: Mapping[str, Callable[..., nn.Module]] = MappingProxyType({"pocket": PocketStudent})
+MODELS: Mapping[str, Callable[..., nn.Module]] = MappingProxyType(
+    {
+        "pocket": PocketStudent,
+        "pyramid": PyramidStudent,
+        "mono_net": MonoNet,
+        "stereo_net": StereoNet,
+        "mono_stereo": MonoStereo,
+    }
+)
+
+
+@dataclass(frozen=True)
+class Form:
+    """What a network takes and gives.
+
+    Heights and widths must be multiples of `size_multiple`. `outputs` names the tensors of a student in the order in
+    which its forward returns them; a network with none is no student and cannot be exported.
+    """
+
+    size_multiple: int
+    outputs: tuple[str, ...] = ()
+
+
+FORMS: Mapping[str, Form] = MappingProxyType(
+    {
+        "pocket": Form(pocket.SIZE_MULTIPLE, ("disparity",)),
+        "pyramid": Form(pyramid.SIZE_MULTIPLE, ("disparity", "confidence")),
+        "mono_net": Form(blocks.SIZE_MULTIPLE),
+        "stereo_net": Form(blocks.SIZE_MULTIPLE),
+        "mono_stereo": Form(blocks.SIZE_MULTIPLE),
+    }
+)
+"""The form of every network in `MODELS`."""
 
 
 def build(name: str, **settings: int) -> nn.Module:
@@ -18,3 +56,10 @@ def build(name: str, **settings: int) -> nn.Module:
     if name not in MODELS:
         raise DpocketError(f"no network is called '{name}'; known are: {', '.join(MODELS)}")
     return MODELS[name](**settings)
+
+
+def form_of(name: str) -> Form:
+    """The form of the network `name`; raises DpocketError listing the known names."""
+    if name not in FORMS:
+        raise DpocketError(f"no network is called '{name}'; known are: {', '.join(FORMS)}")
+    return FORMS[name]
