@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TypeVar
 
 import torch
 from torch import Tensor
+
+Kind = TypeVar("Kind")
 
 TAU = 6.283185307179586
 WORD = 0xFFFFFFFF
@@ -47,6 +50,13 @@ class Dice:
         edges = torch.tensor(weights).cumsum(0)
         draw = self.uniform(0.0, 1.0)[:, 0, 0].cpu()
         return torch.bucketize(draw, edges / edges[-1], right=True).clamp(max=len(weights) - 1).tolist()
+
+    def dealt(self, table: Mapping[str, tuple[Kind, float]]) -> Iterator[tuple[Kind, list[int]]]:
+        """One (kind, share) of a table for each of the batch: the kinds that came up, with those that have them."""
+        kinds = self.among([share for _, share in table.values()])
+        for index, (kind, _) in enumerate(table.values()):
+            if rows := [row for row, drawn in enumerate(kinds) if drawn == index]:
+                yield kind, rows
 
     def rows(self, probability: float) -> list[int]:
         """Those of the batch that a chance of `probability` chose."""

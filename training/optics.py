@@ -169,8 +169,8 @@ def random_aperture(generator: torch.Generator, batch: int) -> Aperture:
     """`batch` lenses of random PSF families, with views that are not exact mirror images of each other.
 
     Part of each view's light is the other's (crosstalk between the halves of a pixel): what tells them apart is
-    log-uniform in 1/4 … 1, which takes alpha from that of the ideal families, over a Pixel 4's .2, to the .1 that real
-    captures of mirrorless cameras show (RESULTS.md, "realism").
+    log-uniform in 1/4 … 1. So alpha reaches from the .42 of an ideal half disc down to .06; a Pixel 4's .2 and the .1
+    that mirrorless cameras show in real captures (docs/realism) lie in between.
     """
     u, v = (t.to(generator.device) for t in aperture_grid())
     draw = torch.rand(batch, 5, generator=generator, device=generator.device, dtype=torch.float64)

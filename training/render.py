@@ -4,6 +4,9 @@ Each layer is blurred by kernels that vary with its depth: its pixels are shared
 of blur and each node's part is convolved with that node's kernel. Sharing is additive inside a layer (a surface does
 not occlude itself) and "over" between layers, back to front, which lets light from behind an out-of-focus edge through
 where the aperture sees past it.
+
+Convolutions are periodic over the canvas, so that its margin is not to be used; where a scene is alone in its batch,
+they run over the window that a front layer's light can reach, which a small object makes small.
 """
 
 from __future__ import annotations
@@ -116,7 +119,8 @@ def composite(
 ) -> tuple[Tensor, Tensor]:
     """`texture` (B, L, H, W) of the scene's layers through `lens`, back to front: views and visibility, (B, V, H, W).
 
-    disparity: (B, 1, H, W), the truth that visibility is told of.
+    disparity: (B, 1, H, W), the truth that visibility is told of. Only with B = 1 are layers in front convolved in a
+    window of their own: those of a batch would need one each.
     """
     views = visible = torch.zeros(())
     tiles = lens.tiles(*texture.shape[-2:])
@@ -144,8 +148,9 @@ def composite(
 
 @dataclass(frozen=True)
 class _Window:
-    """The part `cut` of a canvas that a layer's light can reach, with `pad` px (left, right, top, bottom) around it, so
-    that what leaves the canvas at one side does not come back inside; `range` of the layer's blur, px."""
+    """The part `cut` of a canvas that a layer's light can reach, with `pad` px (left, right, top, bottom) of darkness
+    around it, so that what leaves the canvas at one side does not come back inside; `range` of the layer's blur where
+    it covers anything, px (None: of all of it)."""
 
     cut: tuple[EllipsisType, slice, slice]
     pad: tuple[int, int, int, int]

@@ -51,13 +51,14 @@ def random_scene(
     """One scene of `layers` layers in front of each of the cameras: the training distribution.
 
     Behind everything a wall, flat or slanted, a floor that meets a wall, a corner of a room or hills; before it, with a
-    chance of 3/4 a layer, objects of the outlines in `silhouettes.OUTLINES` (a third of them thin: bars, wires, hair,
-    nets, stems) and of the forms in `surfaces.OBJECTS`; on them mixtures of `textures.PATTERNS` in light and shadow.
-    About a sixth of the surfaces have no texture at all, three fifths in the interiors (12 % of the scenes); another
-    12 % have it on parts of them only. Brightness spans a factor of 40 from surface to surface.
+    chance of 3/4 a layer, objects of the outlines in `silhouettes.OUTLINES` (three in ten of them thin: bars, wires,
+    hair, nets, stems) and of the forms in `surfaces.OBJECTS`; on them mixtures of `textures.PATTERNS` in light and
+    shadow. About a sixth of the surfaces have no texture at all, three fifths in the interiors (12 % of the scenes); a
+    tenth have it on parts of them only. Brightness spans a factor of 40 from surface to surface.
 
-    Disparities stay within ±reach px and nearer than infinity; many scenes use a small part of that. No layer is behind
-    the one before it anywhere: where their surfaces would cut through each other, the front one lies on the other.
+    Disparities stay within ±reach px and nearer than infinity, in half of the scenes within a random part of that (see
+    `disparity_range`). No layer is behind the one before it anywhere: where their surfaces would cut through each
+    other, the front one lies on the other.
     With `colour` the texture is the same as without.
     """
     h, w = size
@@ -98,11 +99,12 @@ def random_scene(
 
 
 def disparity_range(dice: Dice, camera: Camera, reach: float) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """(lowest, far, highest, span), each (B, 1, 1) px: the least disparity of a scene, the one behind it, the largest,
-    and how much more than the far one its nearest surface has.
+    """(lowest, far, highest, span), each (B, 1, 1) px: the least disparity that a scene may have, that of what is
+    behind everything, the largest that it may have, and how much more than `far` its front has.
 
-    Within ±reach and within `WIDEST_BLUR` px of blur; half of the scenes stay closer to the focus plane, down to an
-    eighth of that. More of them lie beyond it than before it, as most pictures do.
+    The bounds are ±reach or what `WIDEST_BLUR` px of blur make, whichever is less, and infinity. Half of the scenes
+    stay within a part of them, log-uniform in 1/8 … 1. More of what is seen lies beyond the focus plane than before it,
+    as in most pictures.
     """
     bound = torch.clamp(WIDEST_BLUR * camera.alpha.reshape(-1, 1, 1), max=reach)
     bound = bound * torch.where(dice.chance(0.5) > 0, dice.log_uniform(0.125, 1.0), 1.0)

@@ -21,7 +21,6 @@ UPRIGHT = 0.4
 PIERCED = 0.12
 """Share of objects with a round hole."""
 
-
 LEAST = 0.6
 """Half the width of the thinnest structures, px: what is thinner covers half of two pixels and neither is its own."""
 
@@ -55,7 +54,7 @@ def box(dice: Dice, frame: Frame) -> Tensor:
 
 
 def polygon(dice: Dice, frame: Frame) -> Tensor:
-    """A convex polygon of up to five sides."""
+    """A convex polygon of up to six sides."""
     distance = frame.rx - frame.u.abs()
     for side in range(4):
         angle = dice.uniform(0.0, TAU / 4) + side * TAU / 4
@@ -183,12 +182,9 @@ def random_frame(dice: Dice, h: int, w: int) -> Frame:
 
 def silhouette(dice: Dice, frame: Frame) -> Tensor:
     """(B, H, W) coverage of an object in each frame, with edges one pixel wide."""
-    kinds = dice.among([share for _, share in OUTLINES.values()])
     distance = torch.empty_like(frame.v)
-    for index, (outline, _) in enumerate(OUTLINES.values()):
-        rows = [row for row, kind in enumerate(kinds) if kind == index]
-        if rows:
-            distance[rows] = outline(dice.of(len(rows)), frame[rows])
+    for outline, rows in dice.dealt(OUTLINES):
+        distance[rows] = outline(dice.of(len(rows)), frame[rows])
     rows = dice.rows(PIERCED)
     if rows:
         distance[rows] = _pierced(dice.of(len(rows)), frame[rows], distance[rows])

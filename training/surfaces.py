@@ -93,12 +93,9 @@ BACKGROUNDS: Mapping[str, tuple[Form, float]] = MappingProxyType(
 def relief(dice: Dice, forms: Mapping[str, tuple[Form, float]], v: Tensor, u: Tensor) -> Tensor:
     """(B, H, W) within -1..1: a random form out of a table for each of B surfaces."""
     v, u = v.clamp(-1.0, 1.0), u.clamp(-1.0, 1.0)
-    kinds = dice.among([share for _, share in forms.values()])
     stands_out = torch.empty_like(v)
-    for index, (form, _) in enumerate(forms.values()):
-        rows = [row for row, kind in enumerate(kinds) if kind == index]
-        if rows:
-            stands_out[rows] = form(dice.of(len(rows)), v[rows], u[rows])
+    for form, rows in dice.dealt(forms):
+        stands_out[rows] = form(dice.of(len(rows)), v[rows], u[rows])
     return stands_out
 
 

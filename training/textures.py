@@ -13,7 +13,7 @@ from training.dice import TAU, Dice, hashed, pixel_grid, rotated, smooth_field
 Pattern = Callable[[Dice, int, int], Tensor]
 """(dice, h, w) -> (B, H, W), about zero mean and unit deviation, within ±4 or so."""
 
-BARE, PATCHY, GLINTING = 0.06, 0.12, 0.2
+BARE, PATCHY, GLINTING = 0.04, 0.1, 0.2
 """Shares of surfaces: without any pattern, with one on parts of them only, with specular dots."""
 
 GLINTS, GLINT_REACH = 24, 3
@@ -135,7 +135,8 @@ PATTERNS: tuple[tuple[Pattern, float], ...] = (
 def texture(dice: Dice, h: int, w: int, bare: Tensor | None = None) -> Tensor:
     """(B, H, W) linear radiance of green light: a random mixture of patterns in random light.
 
-    bare: (B, 1, 1), 1 for the surfaces without any pattern; by default drawn with the chance of `Finish`.
+    bare: (B, 1, 1), 1 for the surfaces without any pattern; by default drawn with the chance `BARE`. Of the
+    others, one in 16 happens to get none either.
     """
     bare = dice.chance(BARE) if bare is None else bare
     use = torch.cat([dice.chance(p) for _, p in PATTERNS], 2)[:, 0] * (1 - bare[:, 0])
@@ -150,9 +151,9 @@ def texture(dice: Dice, h: int, w: int, bare: Tensor | None = None) -> Tensor:
         some = dice.of(len(rows))
         where, _ = smooth_field(some, h, w, some.log_uniform(60.0, 300.0))
         field[rows] *= torch.clamp(some.log_uniform(1.0, 8.0) * where + 0.5, 0.0, 1.0)
-    contrast = dice.log_uniform(0.15, 1.6) * torch.where(dice.chance(0.06) > 0, 0.1, 1.0)
+    contrast = dice.log_uniform(0.25, 2.0) * torch.where(dice.chance(0.05) > 0, 0.1, 1.0)
     base = torch.where(bare > 0, dice.log_uniform(0.05, 0.9), dice.log_uniform(0.02, 0.8))
-    radiance = base * torch.exp(torch.clamp(contrast * field + light(dice, h, w), -4.0, 2.0))
+    radiance = base * torch.exp(torch.clamp(contrast * field + light(dice, h, w), -4.5, 2.0))
     rows = dice.rows(GLINTING)
     if rows:
         radiance[rows] = with_glints(dice.of(len(rows)), radiance[rows])

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import torch
 from random_samples import full_sample
 
 from runtime_py.errors import CaptureError
 from training.data.sample import Sample
+from training.data.shards import ShardSet, encoded, open_shards, write_shards
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,13 @@ class NoiseFrames:
         if not self.full:
             sample = replace(sample, rgb=None, depth=None, confidence=None, occluded=None, views=None, view_offsets=())
         return replace(sample, left=torch.full((1, 1, *self.size), index / 1000), names=(f"{index:03d}",))
+
+
+def noise_shards(count: int, folder: Path) -> ShardSet:
+    """The frames 000 … `count` - 1, seven to a shard (a tar's headers are nearly as large as such members)."""
+    one = sum(len(m) for m in encoded(NoiseFrames(1)[0], 0).values())
+    write_shards(NoiseFrames(count), folder, largest=one * 12)
+    return open_shards(folder)
 
 
 def numbers(names: Sequence[str]) -> list[int]:

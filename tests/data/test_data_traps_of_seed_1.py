@@ -14,10 +14,10 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from block_matching import matched_disparity
 from flat_scenes import smooth_texture
 from scipy.ndimage import shift as shifted
 
+from benchmarks.block_matching import matched_disparity
 from runtime_py.errors import DpocketError
 from training.data.datasets import DATASETS
 from training.data.geometry import flip_along_axis, resize

@@ -11,8 +11,8 @@ import miniature_trees as trees
 import numpy as np
 import pytest
 import torch
-from block_matching import matched_disparity
 
+from benchmarks.block_matching import matched_disparity
 from runtime_py.errors import DpocketError
 from training.data.datasets import DATASETS, dataset
 from training.data.datasets.frames import Readable

@@ -7,13 +7,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from block_matching import matched_disparity
 from flat_scenes import smooth_texture
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from random_samples import full_sample, same
 from scipy.ndimage import shift as shifted
 
+from benchmarks.block_matching import matched_disparity
 from runtime_py.errors import DpocketError
 from training.data.geometry import (
     crop,

@@ -12,7 +12,7 @@ from typing import Any
 import miniature_trees as trees
 import pytest
 import torch
-from noise_frames import NoiseFrames, numbers
+from noise_frames import NoiseFrames, noise_shards, numbers
 from random_samples import full_sample, same
 
 from runtime_py.errors import DpocketError
@@ -21,7 +21,7 @@ from training.data.datasets import DATASETS
 from training.data.loader import Loading, batches, torchrun_place
 from training.data.rendered import RenderedData, RenderedPool
 from training.data.sample import Sample, check
-from training.data.shards import ShardSet, encoded, open_shards, write_shards
+from training.data.shards import ShardSet
 from training.data.windows import network_input, prepared
 
 SMALL = Loading(batch=4, crop=(8, 10), seed=3)
@@ -29,10 +29,7 @@ SMALL = Loading(batch=4, crop=(8, 10), seed=3)
 
 @pytest.fixture(scope="module")
 def shards(tmp_path_factory: pytest.TempPathFactory) -> ShardSet:
-    folder = tmp_path_factory.mktemp("shards")
-    one = sum(len(m) for m in encoded(NoiseFrames(1)[0], 0).values())
-    write_shards(NoiseFrames(32), folder, largest=one * 12)
-    return open_shards(folder)
+    return noise_shards(32, tmp_path_factory.mktemp("shards"))
 
 
 def names(made: Iterator[Sample], steps: int) -> list[int]:

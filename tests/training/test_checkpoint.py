@@ -12,7 +12,9 @@ import torch
 from runtime_py.contract import Preprocess
 from runtime_py.errors import ArtifactError, DpocketError
 from training.checkpoint import load_checkpoint, require_writable, save_checkpoint
+from training.losses import CONFIDENT
 from training.models.pocket import PocketStudent
+from training.models.pyramid import PyramidStudent
 from training.recipes import recipe
 
 SMALL = {"half": 4, "quarter": 6, "eighth": 6, "sixteenth": 8}
@@ -49,6 +51,22 @@ def test_weights_and_card_come_back(saved: Path, weights: dict[str, torch.Tensor
     assert checkpoint.data == MADE.data
     assert (checkpoint.working_width, checkpoint.output_stride, checkpoint.size_multiple) == (700, 4, 16)
     assert checkpoint.card["weights_sha256"] == hashlib.sha256(saved.read_bytes()).hexdigest()
+
+
+def test_what_a_student_answers_goes_by_name(saved: Path, tmp_path: Path) -> None:
+    views = [torch.randn(1, 1, 64, 64, generator=torch.Generator().manual_seed(1)) for _ in range(2)]
+    one = load_checkpoint(saved)
+    assert (one.outputs, one.confident_px) == (("disparity",), None)
+    assert torch.equal(one.answer(*views)["disparity"], one.student(*views))
+
+    card = {"recipe": {**MADE.to_dict(), "model": "pyramid", "model_settings": {"half": 4, "quarter": 6, "deep": 8}}}
+    save_checkpoint(tmp_path / "two.safetensors", dict(PyramidStudent(4, 6, 8).state_dict()), card)
+    two = load_checkpoint(tmp_path / "two.safetensors")
+    assert (two.outputs, two.size_multiple) == (("disparity", "confidence"), 64)
+    assert two.confident_px == CONFIDENT
+    disparity, confidence = two.student(*views)
+    assert torch.equal(two.answer(*views)["disparity"], disparity)
+    assert torch.equal(two.answer(*views)["confidence"], confidence)
 
 
 def test_a_run_folder_stands_for_its_student(saved: Path) -> None:

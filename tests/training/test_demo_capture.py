@@ -10,10 +10,10 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from block_matching import matched_disparity
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
+from benchmarks.block_matching import matched_disparity
 from runtime_py.captures.google_app import BLACK
 from training import demo_capture
 from training.demo_capture import MARGIN, SAMPLES, SENSOR, STAMP, STEP, camera, tabletop

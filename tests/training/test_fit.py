@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -11,12 +10,15 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from runtime_py.errors import DpocketError
-from training import fit as loop
 from training.checkpoint import load_checkpoint
 from training.data.rendered import RenderedPool
-from training.fit import TrainingBatches, fit, learning_rate
+from training.fit import fit
+from training.processes import ALONE
 from training.recipes import Recipe, override, recipe
-from training.recipes.base import Optimisation
+from training.run import Run
+from training.tasks import make_task
+from training.tasks.disparity import validation_batch
+from training.tasks.scenes import FixedPool, SceneBatches
 
 TINY = recipe(
     "pocket",
@@ -27,6 +29,8 @@ TINY = recipe(
         "optimisation.steps=12",
         "optimisation.batch=2",
         "optimisation.crop=64",
+        "monitor.scenes=3",
+        "monitor.save_every=4",
     ],
 )
 
@@ -38,14 +42,6 @@ class Killed(BaseException):
 def kill(what: str, done: int, of: int, figures: dict[str, float]) -> None:
     if what == "train" and done == 10:
         raise Killed
-
-
-@pytest.fixture(scope="module", autouse=True)
-def small_validation() -> object:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(loop, "VALIDATION_SCENES", 3)
-        patch.setattr(loop, "SAVE_EVERY", 4)
-        yield
 
 
 @pytest.fixture(scope="module")
@@ -99,7 +95,8 @@ def test_a_run_leaves_a_loadable_student_whose_card_tells_where_it_comes_from(un
     assert card["seconds"] > 0
     assert card["data"].startswith("16 scenes rendered")
     assert {"commit", "hardware", "torch"} <= card.keys()
-    assert 0 < card["scores"]["rendered_error_px"] < 20
+    assert 0 < card["scores"]["rendered_error_px"] < card["scores"]["rendered_worst_px"] < 20
+    assert sum(card["step_time"].values()) == pytest.approx(1, abs=1e-3)
     views = torch.zeros(2, 1, 1, 32, 32)
     with torch.no_grad():
         assert checkpoint.student(*views).shape == (1, 1, 8, 8)
@@ -111,13 +108,15 @@ def test_progress_counts_scenes_then_steps(
     assert ("render scenes", 16, 16, {}) in reports
     steps = [(done, of) for what, done, of, _ in reports if what == "train"]
     assert steps == [(10, 12), (12, 12)]
-    assert {"loss", "rendered_error_px"} <= reports[-1][3].keys()
+    told = reports[-1][3]
+    assert {"loss", "rendered_error_px", "rate", "steps/s"} <= told.keys()
+    assert sum(told[phase] for phase in ("data", "forward", "backward", "optimiser")) == pytest.approx(1)
 
 
 def test_training_moves_the_weights_and_the_average_follows_behind(undisturbed: Path) -> None:
     moved = state(undisturbed)
     torch.manual_seed(TINY.seed)
-    start = loop.Run(TINY, undisturbed.parent / "unused").average
+    start = Run(TINY, make_task(TINY), undisturbed.parent / "unused", ALONE).average
     for name, average in load_file(undisturbed / "student.safetensors").items():
         if name.endswith("weight"):
             now, before = moved[f"/model/{name}"], start[name]
@@ -155,6 +154,12 @@ def test_a_run_of_another_recipe_is_not_resumed(undisturbed: Path, cache: Path) 
         fit(override(TINY, ["optimisation.learning_rate=1e-3"]), undisturbed, resume=True, cache=cache)
 
 
+def test_what_only_watches_a_run_may_change_when_it_is_resumed(undisturbed: Path, cache: Path) -> None:
+    before = (undisturbed / "state.pt").read_bytes()
+    fit(override(TINY, ["monitor.log_every=5", "monitor.scenes=2"]), undisturbed, resume=True, cache=cache)
+    assert (undisturbed / "state.pt").read_bytes() == before
+
+
 def test_a_damaged_state_is_refused_with_its_name(tmp_path: Path, undisturbed: Path, cache: Path) -> None:
     (tmp_path / "state.pt").write_bytes((undisturbed / "state.pt").read_bytes()[:1000])
     with pytest.raises(DpocketError, match=r"state.pt is damaged, so this run cannot go on"):
@@ -176,7 +181,7 @@ def test_settings_that_cannot_train_are_refused_before_the_folder_is_made(tmp_pa
 
 
 def test_batch_of_a_step_follows_from_seed_and_step_alone(undisturbed: Path, cache: Path) -> None:
-    batches = TrainingBatches(RenderedPool(TINY.data, cache), TINY)
+    batches = SceneBatches(FixedPool(RenderedPool(TINY.data, cache)), TINY)
     torch.manual_seed(99)
     fifth = batches[5]
     batches[6]
@@ -184,22 +189,92 @@ def test_batch_of_a_step_follows_from_seed_and_step_alone(undisturbed: Path, cac
     assert torch.equal(fifth.left, batches[5].left)
     assert not torch.equal(fifth.left, batches[6].left)
     other: Recipe = override(TINY, ["seed=2"])
-    assert not torch.equal(fifth.left, TrainingBatches(RenderedPool(TINY.data, cache), other)[5].left)
+    assert not torch.equal(fifth.left, SceneBatches(FixedPool(RenderedPool(TINY.data, cache)), other)[5].left)
 
 
 def test_held_out_scenes_are_no_training_scenes(undisturbed: Path, cache: Path) -> None:
     training = RenderedPool(TINY.data, cache).every().disparity[..., :64, :64]
-    held_out = loop.validation_batch(TINY, cache).disparity
+    held_out = validation_batch(TINY, cache).disparity
     assert held_out.shape == (3, 1, 64, 64)
     for scene in held_out:
         assert not any(torch.equal(scene, other) for other in training)
 
 
-def test_learning_rate_rises_linearly_and_falls_as_a_cosine() -> None:
-    settings = Optimisation(steps=100, warmup=0.1, learning_rate=2e-3)
-    rates = [learning_rate(step, settings) for step in range(100)]
-    assert rates[:10] == pytest.approx([2e-4 * (n + 1) for n in range(10)])
-    assert rates[10] == pytest.approx(2e-3)
-    assert rates[55] == pytest.approx(1e-3)
-    assert 0 < rates[99] < 2e-6
-    assert all(later < earlier for earlier, later in pairwise(rates[10:]))
+def test_scalars_and_a_few_pictures_are_there_for_tensorboard(undisturbed: Path) -> None:
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    board = EventAccumulator(str(undisturbed / "board")).Reload()
+    assert [event.step for event in board.Scalars("loss")] == [10, 12]
+    assert [event.step for event in board.Scalars("validation/rendered_error_px")] == [4, 8, 12]
+    assert {"rate", "gradient_norm", "step_time/data"} <= set(board.Tags()["scalars"])
+    assert board.Tags()["images"] == ["left", "found", "truth"]
+    assert sum(path.stat().st_size for path in (undisturbed / "board").iterdir()) < 1e6
+
+
+def test_a_run_that_is_out_of_time_saves_and_goes_on_later_to_the_same_end(
+    tmp_path: Path, undisturbed: Path, cache: Path
+) -> None:
+    short = override(TINY, ["monitor.minutes=1e-9", "monitor.log_every=3", "monitor.board=false"])
+    fit(short, tmp_path / "run", cache=cache)
+    assert load_checkpoint(tmp_path / "run").card["steps"] == 3
+    fit(TINY, tmp_path / "run", resume=True, cache=cache)
+    ours, straight = state(tmp_path / "run"), state(undisturbed)
+    assert all(torch.equal(ours[path], straight[path]) for path in straight)
+
+
+def test_a_run_may_begin_with_the_weights_of_another(tmp_path: Path, undisturbed: Path, cache: Path) -> None:
+    still = override(TINY, [f"start={undisturbed}", "optimisation.steps=1", "optimisation.learning_rate=0"])
+    fit(still, tmp_path, cache=cache)
+    begun, trained = (load_file(run / "student.safetensors") for run in (tmp_path, undisturbed))
+    assert all(torch.equal(begun[name], trained[name]) for name in trained)
+
+
+@pytest.mark.parametrize(
+    ("start", "sentence"),
+    [
+        ("nowhere", "'start' is nowhere, where there is neither a run nor a checkpoint"),
+        ("training/weights/pocket.safetensors", "are not those of this network"),
+    ],
+)
+def test_weights_that_do_not_fit_cannot_be_begun_with(tmp_path: Path, start: str, sentence: str) -> None:
+    with pytest.raises(DpocketError, match=sentence):
+        fit(override(TINY, [f"start={start}"]), tmp_path)
+
+
+def test_mixed_precision_trains_and_keeps_weights_in_32_bit(tmp_path: Path, cache: Path) -> None:
+    fit(override(TINY, ["precision=bf16-mixed", "optimisation.steps=4"]), tmp_path, cache=cache)
+    saved = state(tmp_path)
+    assert {t.dtype for path, t in saved.items() if path.startswith(("/model", "/average"))} == {torch.float32}
+    assert all(bool(torch.isfinite(t).all()) for t in saved.values())
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="a GPU has 16-mixed")
+@pytest.mark.parametrize(
+    ("precision", "sentence"),
+    [("8", "'precision' is '8', which cannot be had"), ("16-mixed", "needs a GPU; set precision=bf16-mixed")],
+)
+def test_a_precision_that_cannot_be_had_is_refused(tmp_path: Path, precision: str, sentence: str) -> None:
+    with pytest.raises(DpocketError, match=sentence):
+        fit(override(TINY, [f"precision={precision}"]), tmp_path)
+
+
+def test_fresh_scenes_train_and_resume_bit_by_bit(tmp_path: Path, cache: Path) -> None:
+    fresh = override(TINY, ["fresh.scenes=0.5", "fresh.block=2", "fresh.blocks=2", "monitor.board=false"])
+    fit(fresh, tmp_path / "straight", cache=cache)
+    with pytest.raises(Killed):
+        fit(fresh, tmp_path / "killed", progress=kill, cache=cache)
+    fit(fresh, tmp_path / "killed", resume=True, cache=cache)
+    ours, straight = state(tmp_path / "killed"), state(tmp_path / "straight")
+    assert all(torch.equal(ours[path], straight[path]) for path in straight)
+    card = load_checkpoint(tmp_path / "killed").card
+    assert card["data"].startswith("about 10 scenes rendered")
+    assert card["step_time"]["render"] > 0
+
+
+def test_a_network_with_a_confidence_learns_it_too(tmp_path: Path, cache: Path) -> None:
+    reports: list[dict[str, float]] = []
+    settings = ["model=pyramid", "model_settings={}", "optimisation.steps=2", "monitor.log_every=1"]
+    fit(override(TINY, settings), tmp_path, progress=lambda *report: reports.append(report[3]), cache=cache)
+    views = torch.zeros(2, 1, 1, 64, 64)
+    with torch.no_grad():
+        assert load_checkpoint(tmp_path).answer(*views).keys() == {"disparity", "confidence"}

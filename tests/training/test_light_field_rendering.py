@@ -7,9 +7,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from block_matching import matched_disparity, matched_displacement
 from flat_scenes import flat, layered, smooth_texture
 
+from benchmarks.block_matching import matched_disparity, matched_displacement
 from runtime_py.errors import DpocketError
 from training.camera import Camera
 from training.data.sample import check

@@ -7,9 +7,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from block_matching import matched_disparity
 from flat_scenes import flat, layered, seen_through, smooth_texture
 
+from benchmarks.block_matching import matched_disparity
 from training.camera import random_camera
 from training.motion import Motion, at_time, flow, random_motion, still
 from training.optics import aperture

@@ -10,6 +10,7 @@ import pytest
 from runtime_py.errors import DpocketError
 from training.recipes import RECIPES, Recipe, override, recipe
 from training.recipes.base import require_trainable
+from training.tasks import TASKS, make_task
 
 
 @pytest.mark.parametrize("name", list(RECIPES))
@@ -25,9 +26,49 @@ def test_every_recipe_of_the_table_is_a_frozen_trainable_value_of_that_name(name
         made.optimisation.steps = 2  # type: ignore[misc]
 
 
-def test_recipe_survives_json() -> None:
-    made = recipe("pocket").to_dict()
+@pytest.mark.parametrize("name", list(RECIPES))
+def test_recipe_survives_json(name: str) -> None:
+    made = recipe(name).to_dict()
     assert json.loads(json.dumps(made)) == made
+
+
+def test_what_only_watches_a_run_is_no_part_of_its_identity() -> None:
+    watched = recipe("pocket", ["monitor.save_every=10", "monitor.minutes=5"])
+    assert watched.identity() == recipe("pocket").identity() != recipe("pocket", ["seed=2"]).identity()
+
+
+@pytest.mark.parametrize(
+    ("name", "settings", "sentence"),
+    [
+        ("pocket", ["task.name=walk"], "no task is called 'walk'; known are: disparity, explicit, recursive"),
+        ("pocket", ["task.name=explicit"], "has no settings for the task 'explicit'; 'task.name' cannot be set"),
+        ("pocket", ["task.inputs=sound"], "'task.inputs' is 'sound'; known are: dp, rgb_dp, mono"),
+        ("explicit", ["model=mono_net", 'model_settings={"width": 10, "colours": 2}'], "set grid=false for 'mono_net'"),
+        ("pocket", ["task.inputs=mono", "grid=false"], "the scenes of the task 'disparity' have no colour"),
+        (
+            "explicit",
+            ["model=pyramid", "optimisation.crop=128", "task.inputs=rgb_dp"],
+            "network 'pyramid' cannot take the inputs 'rgb_dp'",
+        ),
+        ("explicit", ["task.fit=hope"], "'task.fit' is 'hope'; known are: matching, student, none"),
+        ("explicit", ["task.output=0", "task.photometric=0"], "no loss of the task weighs anything"),
+        ("explicit", ["task.feature=1"], "sgbm holds no student.safetensors and stereo.safetensors"),
+        ("explicit", ["fresh.scenes=1"], "trains on a fixed pool; set fresh.scenes=0"),
+        ("recursive-1", ["model=mono_net"], "trains the network 'mono_stereo', not 'mono_net'"),
+        ("recursive-1", ["task.stage=4"], "'task.stage' is 4; the stages are 1, 2, 3"),
+    ],
+)
+def test_what_a_task_cannot_train_is_refused_before_anything_is_rendered(
+    name: str, settings: list[str], sentence: str
+) -> None:
+    with pytest.raises(DpocketError, match=sentence):
+        make_task(recipe(name, settings))
+
+
+@pytest.mark.parametrize("name", list(RECIPES))
+def test_every_recipe_has_a_task_that_takes_it(name: str) -> None:
+    made = recipe(name)
+    assert isinstance(make_task(made), TASKS[made.task.name])
 
 
 def test_settings_override_top_level_and_nested_values_and_leave_the_rest() -> None:
@@ -58,7 +99,7 @@ def test_model_settings_are_given_whole_as_json() -> None:
 @pytest.mark.parametrize(
     ("setting", "sentence"),
     [
-        ("steps=100", r"no setting 'steps'; here it has: name, model, .*optimisation, working_width"),
+        ("steps=100", r"no setting 'steps'; here it has: name, model, .*optimisation, monitor, working_width"),
         ("optimisation.step=100", r"no setting 'optimisation.step'; here it has: steps, batch, crop, learning_rate"),
         ("data.colour=1", r"no setting 'data.colour'; here it has: count, size, reach, seed, misregistration"),
         ("seed.part=1", r"'seed' of 'seed.part' has no parts"),
@@ -90,6 +131,11 @@ def test_an_unknown_recipe_is_refused_with_the_known_ones() -> None:
         (["optimisation.steps=0"], "'optimisation.steps' is 0; it must be 1 at least"),
         (["optimisation.batch=-1"], "'optimisation.batch' is -1"),
         (["data.count=0"], "'data.count' is 0"),
+        (["optimisation.parts=3"], "'optimisation.parts' is 3; it must divide 'optimisation.batch', which is 16"),
+        (["fresh.scenes=-1"], "'fresh.scenes' is -1.0; it must be 0"),
+        (["monitor.log_every=0"], "'monitor.log_every' is 0"),
+        (["model=giant"], "no network is called 'giant'"),
+        (["model=mono_net", "optimisation.crop=144"], "'optimisation.crop' is 144; it must be a multiple of 32"),
         (["preprocess.box=30"], "'preprocess.box' is 30; it must be odd"),
         (["preprocess.box=401"], "'preprocess.box' is 401; .* less than twice the crop of 160"),
     ],

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 import torch
 from aperture_formulas import grid_weights
-from block_matching import matched_disparity, phase_disparity
 from flat_scenes import flat, layered, seen_through, smooth_texture
-from psf_matching import modelled_disparity
 
+from benchmarks.block_matching import matched_disparity, phase_disparity
+from benchmarks.psf_matching import modelled_disparity
 from training.camera import random_camera
 from training.optics import PSF_FAMILIES, aperture
 from training.render import front_most, render_pair

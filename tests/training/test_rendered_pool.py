@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from block_matching import matched_disparity
 
 import training.data.rendered as rendered
+from benchmarks.block_matching import matched_disparity
 from training.data.rendered import RenderedData, RenderedPool, render_sample
 from training.optics import random_aperture, splat_kernels
 

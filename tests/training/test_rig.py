@@ -7,10 +7,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from block_matching import matched_displacement
 from flat_scenes import flat, smooth_texture
 from scipy.ndimage import map_coordinates
 
+from benchmarks.block_matching import matched_displacement
 from runtime_py.errors import DpocketError
 from training.camera import Camera
 from training.data.geometry import crop, require_registered

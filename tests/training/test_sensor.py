@@ -38,6 +38,32 @@ def test_noise_has_the_variance_of_shot_and_read_noise(level: float, electrons: 
     assert float(error.var()) == pytest.approx(variance, rel=4 * math.sqrt(2 / n))
 
 
+@pytest.mark.parametrize(
+    ("spread", "next_to", "beyond"), [(0.2, 6 / 11, 1 / 11), (0.25, 2 / 3, 1 / 6), (1 / 3, 2 / 3, 1 / 3)]
+)
+def test_shared_noise_keeps_its_variance_and_correlates_as_its_kernel_does(
+    spread: float, next_to: float, beyond: float
+) -> None:
+    """Of (s, 1 - 2s, s): 2s(1 - 2s) and s² over (1 - 2s)² + 2s² along an axis; their product on diagonals."""
+    view = torch.full((2, 1, 400, 400), 0.4)
+    electrons, read = torch.full((2, 1, 1, 1), 2000.0), torch.full((2, 1, 1, 1), 4.0)
+    shares = torch.tensor([spread, 0.0]).reshape(2, 1, 1, 1)
+    shared, own = (add_sensor_noise(view, electrons, read, dice(3), shares) - view)[:, 0].double().unbind(0)
+    variance = (0.4 * 2000 + 16) / 2000**2
+    for noise in (shared, own):
+        # Four standard errors of a variance; the strongest correlation (Σρ² = 4.5) leaves a fifth of the samples.
+        assert float(noise.var()) == pytest.approx(variance, rel=4 * math.sqrt(2 * 5 / view[0].numel()))
+
+    def correlation(noise: Tensor, down: int, right: int) -> float:
+        return float((noise * noise.roll((down, right), (0, 1))).mean() / noise.var())
+
+    for shift, expected in ((1, next_to), (2, beyond), (3, 0.0)):
+        assert correlation(shared, 0, shift) == pytest.approx(expected, abs=0.025)
+        assert correlation(shared, shift, 0) == pytest.approx(expected, abs=0.025)
+        assert correlation(own, 0, shift) == pytest.approx(0.0, abs=0.01)
+    assert correlation(shared, 1, -1) == pytest.approx(next_to**2, abs=0.025)
+
+
 def test_shot_noise_of_a_negative_sample_is_that_of_darkness() -> None:
     electrons, read = torch.full((1, 1, 1, 1), 500.0), torch.full((1, 1, 1, 1), 2.0)
     errors = [

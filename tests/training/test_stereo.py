@@ -7,10 +7,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from block_matching import matched_disparity
 from flat_scenes import flat, layered, smooth_texture
 from scipy.ndimage import map_coordinates
 
+from benchmarks.block_matching import matched_disparity
 from training.camera import Camera
 from training.data.sample import check
 from training.optics import aperture

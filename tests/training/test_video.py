@@ -8,10 +8,10 @@ from functools import partial
 import numpy as np
 import pytest
 import torch
-from block_matching import matched_displacement
 from flat_scenes import flat, smooth_texture
 from scipy.ndimage import map_coordinates
 
+from benchmarks.block_matching import matched_displacement
 from training.camera import Camera
 from training.data.sample import check, concatenate
 from training.light_field import lens_step, light_field_sample

@@ -8,7 +8,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from block_matching import matched_disparity
 from flat_scenes import flat, layered, smooth_texture
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -16,6 +15,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import map_coordinates
 from scipy.spatial.transform import Rotation
 
+from benchmarks.block_matching import matched_disparity
 from training.interpolate import spline_coefficients, spline_values, warp
 from training.scenes import Scene
 from training.viewpoint import Surfaces, Viewpoint, seen_from

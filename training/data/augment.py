@@ -22,17 +22,18 @@ INPUTS = ("left", "right", "rgb")
 class Augmentation:
     """How strongly each effect may act; probabilities are per sample.
 
-    The gain of each view is smooth, exp of a random constant, plane and bend of the deviations given here: that is what
-    real captures show (RESULTS.md, "realism").
+    The gain of each view is exp of a constant + a plane + a bend, drawn with the deviations given here: real captures
+    show such fields (docs/realism).
     """
 
     flip: float = 0.5
     gain: float = 0.12
     gain_slope: float = 0.04
-    """Per 100 px."""
+    """Of the plane, per 100 px along the rows; half as much down the columns."""
     gain_bend: float = 0.01
+    """Of the bend's 3×3 knots, which a bicubic surface spans over the picture."""
     correlated: float = 0.5
-    """Chance that a noisy sample's noise is shared between neighbours."""
+    """Chance that a noisy sample's noise is shared between neighbouring pixels (`add_sensor_noise`, spread)."""
     noise: float = 0.5
     tone: float = 0.3
     eight_bit: float = 0.25
@@ -103,7 +104,8 @@ def _photographed(sample: Sample, settings: Augmentation, generator: torch.Gener
 
 
 def _gain_field(view: Tensor, settings: Augmentation, generator: torch.Generator) -> Tensor:
-    """Vignetting of one half aperture: a smooth gain around 1, drawn anew for each view."""
+    """(B, 1, H, W) vignetting of one half aperture, drawn anew for each view: `Augmentation`'s smooth gain, within
+    1/e … e."""
     batch, _, h, w = view.shape
     constant, across, down = torch.randn(3, batch, 1, 1, 1, generator=generator, device=view.device)
     y = (torch.arange(h, device=view.device) - h / 2)[:, None] / 100.0

@@ -16,7 +16,7 @@ def transfer(axis: Array, weights: Array, coc: float, size: tuple[int, int]) -> 
     fy, fx = np.fft.fftfreq(size[0]), np.fft.rfftfreq(size[1])
     along_x = np.exp(-2j * np.pi * coc * axis[:, None] * fx)
     along_y = np.exp(-2j * np.pi * coc * axis[:, None] * fy)
-    return np.einsum("ky,vkl,lx->vyx", along_y, weights, along_x, optimize=True)
+    return np.asarray(np.einsum("ky,vkl,lx->vyx", along_y, weights, along_x, optimize=True))
 
 
 def modelled_disparity(left: Array, right: Array, axis: Array, weights: Array, reach: float = 6.0) -> float:

@@ -1,0 +1,65 @@
+"""The gain field of each view against the deviations that it is drawn with: constant, plane and bend."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from training.data.augment import Augmentation, augment
+from training.data.sample import Sample
+
+NOTHING = Augmentation(flip=0.0, gain=0.0, gain_slope=0.0, gain_bend=0.0, noise=0.0, tone=0.0, eight_bit=0.0)
+
+
+def gain_ratios(batch: int, size: tuple[int, int], **deviations: float) -> torch.Tensor:
+    """(B, H, W) log of the left over the right gain, drawn with the given deviations and nothing else."""
+    grey = Sample(*(torch.full((batch, 1, *size), 0.01) for _ in range(4)))
+    out = augment(grey, replace(NOTHING, **deviations), torch.Generator().manual_seed(7))
+    assert float(torch.maximum(out.left.max(), out.right.max())) < 1, "nothing was clipped"
+    return torch.log(out.left / out.right)[:, 0].double()
+
+
+def test_gain_of_a_view_is_constant_over_the_picture_with_the_stated_deviation() -> None:
+    ratio = gain_ratios(1000, (4, 6), gain=0.1)
+    assert float((ratio - ratio[:, :1, :1]).abs().max()) < 1e-5
+    # Two independent views; four standard errors of a mean and of a deviation.
+    assert float(ratio[:, 0, 0].mean()) == pytest.approx(0, abs=4 * 0.1 * math.sqrt(2 / 1000))
+    assert float(ratio[:, 0, 0].std()) == pytest.approx(0.1 * math.sqrt(2), rel=4 / math.sqrt(2 * 1000))
+
+
+def test_gain_slopes_by_its_deviation_in_100_px_along_the_rows_and_half_of_it_down_the_columns() -> None:
+    ratio = gain_ratios(400, (51, 101), gain_slope=0.04)
+    across, down = ratio[:, 25, 100] - ratio[:, 25, 0], 2 * (ratio[:, 50, 50] - ratio[:, 0, 50])
+    for slope, expected in ((across, 0.04), (down, 0.02)):
+        assert float(slope.std()) == pytest.approx(expected * math.sqrt(2), rel=4 / math.sqrt(2 * 400))
+    assert abs(np.corrcoef(across, down)[0, 1]) < 4 / math.sqrt(400)
+    torch.testing.assert_close(ratio[:, 25, 100] + ratio[:, 25, 0], 2 * ratio[:, 25, 50], rtol=0, atol=1e-5)
+    corners = ratio[:, [0, 50], [0, 100]].sum(1) - ratio[:, [0, 50], [100, 0]].sum(1)
+    torch.testing.assert_close(corners, torch.zeros_like(corners), rtol=0, atol=1e-5)
+
+
+def test_gain_bends_between_nine_independent_knots_of_the_stated_deviation() -> None:
+    ratio = gain_ratios(400, (41, 61), gain_bend=0.01)
+    knots = ratio[:, [0, 20, 40]][:, :, [0, 30, 60]].flatten(1)
+    assert float(knots.std()) == pytest.approx(0.01 * math.sqrt(2), rel=4 / math.sqrt(2 * 9 * 400))
+    others = np.corrcoef(knots.T) - np.eye(9)
+    assert np.abs(others).max() < 4 / math.sqrt(400)
+    # Between knots at a distance of 20 px nothing steps: a knot's deviation is spread over them.
+    assert float(ratio.diff(dim=1).abs().max()) < 0.01
+
+
+def test_vignetting_is_smooth_and_differs_between_the_views() -> None:
+    flat_grey = Sample(*(torch.full((8, 1, 64, 64), 0.1) for _ in range(4)))
+    vignetted = replace(NOTHING, gain=0.12, gain_slope=0.04, gain_bend=0.01)
+    out = augment(flat_grey, vignetted, torch.Generator().manual_seed(3))
+    ratio = torch.log(out.left / out.right)
+    unclipped = (out.left.amax((1, 2, 3)) < 0.999) & (out.right.amax((1, 2, 3)) < 0.999)
+    assert int(unclipped.sum()) >= 3
+    ratio = ratio[unclipped]
+    assert float(ratio.abs().mean()) > 0.03
+    assert float(ratio.diff(dim=-1).abs().max()) < 0.1
+    assert float(ratio.diff(dim=-2).abs().max()) < 0.1
