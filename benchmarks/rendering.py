@@ -23,10 +23,10 @@ from runtime_py.files import write_atomic
 from training.data.augment import augment
 from training.data.rendered import RenderedData, render_batch, render_sample
 from training.data.rolling import RollingPool
-from training.fit import prepared
 from training.losses import scene_scaled_l1
 from training.models import build
 from training.recipes import recipe
+from training.tasks.inputs import prepared
 
 SIZE, BATCH = 256, 64
 
@@ -76,7 +76,7 @@ def on_device(device: torch.device) -> dict[str, float | str]:
     model = build(shipped.model, **shipped.model_settings).to(device)
     optimiser = torch.optim.AdamW(model.parameters(), 1e-3)
     sample = pool.batch(0, BATCH, generator)
-    ready = prepared(augment(sample, shipped.augmentation, generator), shipped)
+    ready = prepared(augment(sample, shipped.augmentation, generator), shipped.preprocess)
 
     def step() -> None:
         optimiser.zero_grad(set_to_none=True)
@@ -88,7 +88,9 @@ def on_device(device: torch.device) -> dict[str, float | str]:
     return {
         "gpu_samples_per_second": BATCH / render,
         "gpu_render_batch_ms": render * 1e3,
-        "gpu_augment_ms": timed(lambda: prepared(augment(sample, shipped.augmentation, generator), shipped), device)
+        "gpu_augment_ms": timed(
+            lambda: prepared(augment(sample, shipped.augmentation, generator), shipped.preprocess), device
+        )
         * 1e3,
         "gpu_training_step_ms": train * 1e3,
         "gpu_scenes_replaced_per_step": pool.refresh,
