@@ -15,8 +15,8 @@ from runtime_py.contract import Preprocess
 from runtime_py.errors import ArtifactError, DpocketError
 from runtime_py.files import sha256_of, write_atomic
 from training.data.rendered import RenderedData
-from training.models import build
-from training.models.pocket import SIZE_MULTIPLE
+from training.losses import CONFIDENT
+from training.models import build, form_of
 
 SHIPPED = Path(__file__).parent / "weights" / "pocket.safetensors"
 """The student that ships with the project."""
@@ -35,6 +35,11 @@ class Checkpoint:
         return self.path.stem
 
     @property
+    def model(self) -> str:
+        """The network's name. A run may leave several networks; the card then says which one this is."""
+        return str(self.card.get("model", self.card["recipe"]["model"]))
+
+    @property
     def preprocess(self) -> Preprocess:
         return Preprocess(**self.card["recipe"]["preprocess"])
 
@@ -49,7 +54,17 @@ class Checkpoint:
     @property
     def size_multiple(self) -> int:
         """Height and width of an input are multiples of this."""
-        return SIZE_MULTIPLE
+        return form_of(self.model).size_multiple
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """Names of the student's outputs, in their order; none for a network that is no student."""
+        return form_of(self.model).outputs
+
+    @property
+    def confident_px(self) -> float | None:
+        """The error in px of the working width up to which a disparity counts as right; None without a confidence."""
+        return CONFIDENT if "confidence" in self.outputs else None
 
     @property
     def data(self) -> RenderedData:
@@ -59,6 +74,11 @@ class Checkpoint:
     @property
     def grid_path(self) -> Path:
         return self.path.with_suffix(".grid.json")
+
+    def answer(self, left_NCHW: Tensor, right_NCHW: Tensor) -> dict[str, Tensor]:
+        """Outputs by name, as the network makes them, for preprocessed float32 (N, 1, H, W) views."""
+        found = self.student(left_NCHW, right_NCHW)
+        return dict(zip(self.outputs, found if isinstance(found, tuple) else (found,), strict=True))
 
 
 def save_checkpoint(path: Path, weights: dict[str, Tensor], card: dict[str, Any]) -> None:
@@ -86,7 +106,8 @@ def load_checkpoint(path: Path) -> Checkpoint:
             )
     try:
         card = json.loads(card_path.read_text())
-        expected, name, settings = card["weights_sha256"], card["recipe"]["model"], card["recipe"]["model_settings"]
+        expected, named = card["weights_sha256"], card if "model" in card else card["recipe"]
+        name, settings = named["model"], named["model_settings"]
     except (ValueError, KeyError, TypeError) as e:
         raise ArtifactError(f"{card_path.name} is not the card of a checkpoint ({type(e).__name__} {e})") from e
     if sha256_of(path) != expected:

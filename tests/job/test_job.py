@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+import torch
 
 import dpocket
-from convert.student import export_checkpoint
+from convert.student import export_checkpoint, float_student
 from runtime_py.captures import open_capture
 from runtime_py.captures.capture import DPCapture
 from runtime_py.errors import CaptureError, ContractError
 from runtime_py.job import disparity_to_folder, find_captures, parity_on_captures, parity_samples
-from training.checkpoint import SHIPPED, load_checkpoint
+from training.calibration import calibrated, store_grid
+from training.checkpoint import SHIPPED, load_checkpoint, save_checkpoint
+from training.models import build
+from training.recipes import recipe as recipe_named
 
 SIZE = (96, 128)
 
@@ -45,6 +50,54 @@ def test_the_disparity_file_holds_what_the_student_said(artifacts: list[Path], f
     stored = cv2.imread(str(tmp_path / "disparity.pfm"), cv2.IMREAD_UNCHANGED)
     np.testing.assert_array_equal(stored, student.disparity_of(capture))
     assert cv2.imread(str(tmp_path / "disparity.png")) is not None
+
+
+@pytest.fixture(scope="module")
+def sure(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The .tflite of a small untrained student with a confidence."""
+    folder = tmp_path_factory.mktemp("sure")
+    torch.manual_seed(0)
+    recipe = replace(recipe_named("pocket"), model="pyramid", model_settings={"half": 4, "quarter": 6, "deep": 8})
+    small = replace(recipe, working_width=160, data=replace(recipe.data, size=100))
+    weights = build("pyramid", **small.model_settings).state_dict()
+    save_checkpoint(folder / "student.safetensors", weights, {"recipe": small.to_dict()})
+    checkpoint = load_checkpoint(folder / "student.safetensors")
+    store_grid(checkpoint, calibrated(checkpoint, scenes=8))
+    (made,) = export_checkpoint(checkpoint, ["litert"], "int8", folder, (64, 128))
+    return made.path
+
+
+def test_confidence_is_written_beside_the_disparity_and_never_another_runs(
+    sure: Path, artifacts: list[Path], folder: Path, tmp_path: Path
+) -> None:
+    student, capture = dpocket.load(sure), open_capture(folder / "one_left.png")
+    told = disparity_to_folder(student, capture, tmp_path)
+    assert "confidence.pfm" in told
+    expected = student.predict_of(capture)
+    for name, values in (("disparity", expected.disparity), ("confidence", expected.confidence)):
+        stored = cv2.imread(str(tmp_path / f"{name}.pfm"), cv2.IMREAD_UNCHANGED)
+        np.testing.assert_array_equal(stored, values)
+        assert cv2.imread(str(tmp_path / f"{name}.png")) is not None
+    told = disparity_to_folder(dpocket.load(artifacts[0], "vendor"), capture, tmp_path)
+    assert "confidence.pfm" not in told
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["disparity.pfm", "disparity.png"]
+
+
+def test_the_float_student_has_the_confidence_of_its_artifact(sure: Path, folder: Path) -> None:
+    capture = open_capture(folder / "one_left.png")
+    found = float_student(load_checkpoint(sure.parent / "student.safetensors"), (64, 128)).predict_of(capture)
+    quantised = dpocket.load(sure).predict_of(capture)
+    assert found.confidence is not None
+    assert quantised.confidence is not None
+    assert np.abs(found.confidence - quantised.confidence).max() < 0.1
+
+
+def test_parity_tells_of_every_output(sure: Path, folder: Path, tmp_path: Path) -> None:
+    assert parity_on_captures([sure], folder, None, tmp_path / "p.json", tmp_path / "p.html").within_budget
+    told = json.loads((tmp_path / "p.json").read_text())["outputs"]
+    assert {(o["output"], o["unit"]) for o in told} == {("disparity", "px"), ("confidence", "1")}
+    assert len(told) == 2 * len(json.loads((tmp_path / "p.json").read_text())["rows"])
+    assert all(o["differing_integers"] == 0 for o in told)
 
 
 def test_a_folder_gives_all_its_captures(folder: Path) -> None:

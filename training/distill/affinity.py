@@ -9,6 +9,7 @@ from torch.utils.checkpoint import checkpoint
 from training.distill.masked import Masks, left_mask
 from training.losses.figures import Figures
 from training.models.blocks import SCALES, Outputs
+from training.processes import shared_mean
 
 ROWS = 256
 """Rows of an affinity that are in memory at a time, per sample."""
@@ -28,7 +29,7 @@ def long_range_loss(student: Outputs, teacher: Outputs, masks: Masks | None = No
             terms.append(rows.mean())
         else:
             weight = mask.flatten(1)
-            terms.append((rows * weight).sum() / torch.clamp(weight.sum(), min=1.0))
+            terms.append(shared_mean((rows * weight).sum(), weight.sum()))
     loss = torch.stack(terms).sum()
     return loss, {"long_range": loss.detach()}
 

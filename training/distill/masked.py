@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor
+
+from training.processes import shared_mean
 
 Masks = Sequence[Tensor]
 """Per scale (B, 2, h, w), of the left and the right pixels: 1 where the teacher may teach, 0 where not."""
@@ -23,7 +24,7 @@ def masked_mean(values: Tensor, mask: Tensor | None) -> Tensor:
     if mask is None:
         return values.mean()
     weight = mask.expand_as(values)
-    return (values * weight).sum() / torch.clamp(weight.sum(), min=1.0)
+    return shared_mean((values * weight).sum(), weight.sum())
 
 
 def left_mask(masks: Masks | None, scale: int) -> Tensor | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from training.losses.confidence import CONFIDENT
+from training.losses.confidence import CONFIDENT, confidence_loss
 from training.losses.consistency import consistency_loss
 from training.losses.disparity import mean_absolute_disparity_error, scene_scaled_l1
 from training.losses.photometric import image_loss, photometric_error
@@ -13,6 +13,7 @@ from training.losses.structure import structural_dissimilarity
 __all__ = [
     "CONFIDENT",
     "SelfSupervision",
+    "confidence_loss",
     "consistency_loss",
     "image_loss",
     "mean_absolute_disparity_error",

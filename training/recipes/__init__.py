@@ -7,9 +7,19 @@ from types import MappingProxyType
 
 from runtime_py.errors import DpocketError
 from training.recipes.base import Recipe, override
+from training.recipes.explicit import explicit
 from training.recipes.pocket import pocket
+from training.recipes.recursive import recursive_1, recursive_2, recursive_3
 
-RECIPES: Mapping[str, Callable[[], Recipe]] = MappingProxyType({"pocket": pocket})
+RECIPES: Mapping[str, Callable[[], Recipe]] = MappingProxyType(
+    {
+        "pocket": pocket,
+        "explicit": explicit,
+        "recursive-1": recursive_1,
+        "recursive-2": recursive_2,
+        "recursive-3": recursive_3,
+    }
+)
 
 __all__ = ["RECIPES", "Recipe", "override", "recipe"]
 

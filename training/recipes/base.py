@@ -11,12 +11,18 @@ from runtime_py.contract import Preprocess
 from runtime_py.errors import DpocketError
 from training.data.augment import Augmentation
 from training.data.rendered import RenderedData
-from training.models.pocket import SIZE_MULTIPLE
+from training.models import form_of
 
 
 @dataclass(frozen=True)
 class Optimisation:
-    """AdamW with a one-cycle learning rate, gradients clipped to `clip`, weights averaged with decay `ema`."""
+    """AdamW; `learning_rate` along a schedule of `training.schedule`, with a linear rise over the first `warmup` share;
+    gradients clipped to the norm `clip`; weights averaged with decay `ema`.
+
+    A batch is drawn in `parts` of equal size, each from random numbers of its own, so that several processes need to
+    make only what falls to them. A run is the same on any number of processes; it is fastest where that number divides
+    `parts`.
+    """
 
     steps: int = 16000
     batch: int = 16
@@ -26,25 +32,80 @@ class Optimisation:
     warmup: float = 0.05
     clip: float = 1.0
     ema: float = 0.999
+    schedule: str = "one-cycle"
+    parts: int = 1
+
+
+@dataclass(frozen=True)
+class Fresh:
+    """Scenes that the training device renders while it trains, in place of a pool of `data.count`.
+
+    `scenes` are replaced per step, on average; 0 for the fixed pool. `blocks` of `block` scenes are held.
+    """
+
+    scenes: float = 0.0
+    block: int = 32
+    blocks: int = 64
+
+
+@dataclass(frozen=True)
+class Monitoring:
+    """What is told and kept of a run. Nothing here changes its numbers, so a run may be resumed with other values.
+
+    log_every: steps between scalars; save_every: steps between validations, pictures and checkpoints; scenes: held-out
+    ones to validate on; minutes: save and stop after that many, 0 for no limit; board: write TensorBoard's files.
+    """
+
+    log_every: int = 10
+    save_every: int = 1000
+    scenes: int = 64
+    minutes: float = 0.0
+    board: bool = True
+
+
+@dataclass(frozen=True)
+class TaskSettings:
+    """Which task of `training.tasks.TASKS` is trained, and which planes its student sees (`training.tasks.inputs`).
+
+    confidence: weight of the loss on a student's confidence, where it gives one.
+    """
+
+    name: str = "disparity"
+    inputs: str = "dp"
+    confidence: float = 0.2
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """An experiment. `working_width` is the image width in px at which the student is meant to be used."""
+    """An experiment. `working_width` is the image width in px at which the student is meant to be used.
+
+    `start`: a checkpoint whose weights the run begins with, none when empty. `precision`: Fabric's ("32-true",
+    "bf16-mixed", "16-mixed"). `grid`: store an integer grid beside the trained student.
+    """
 
     name: str
     model: str
     model_settings: dict[str, int] = field(default_factory=dict)
+    task: TaskSettings = field(default_factory=TaskSettings)
     data: RenderedData = field(default_factory=RenderedData)
+    fresh: Fresh = field(default_factory=Fresh)
     augmentation: Augmentation = field(default_factory=Augmentation)
     preprocess: Preprocess = field(default_factory=Preprocess)
     optimisation: Optimisation = field(default_factory=Optimisation)
+    monitor: Monitoring = field(default_factory=Monitoring)
     working_width: int = 768
     output_stride: int = 4
     seed: int = 1
+    start: str = ""
+    precision: str = "32-true"
+    grid: bool = True
 
     def to_dict(self) -> dict[str, Any]:
         return dataclasses.asdict(self)
+
+    def identity(self) -> str:
+        """JSON of everything that decides the numbers of a run."""
+        return json.dumps({k: v for k, v in self.to_dict().items() if k != "monitor"}, sort_keys=True)
 
 
 def require_trainable(recipe: Recipe) -> None:
@@ -54,14 +115,27 @@ def require_trainable(recipe: Recipe) -> None:
         "data.count": recipe.data.count,
         "optimisation.steps": recipe.optimisation.steps,
         "optimisation.batch": recipe.optimisation.batch,
+        "optimisation.parts": recipe.optimisation.parts,
+        "monitor.log_every": recipe.monitor.log_every,
+        "monitor.save_every": recipe.monitor.save_every,
+        "monitor.scenes": recipe.monitor.scenes,
+        "fresh.block": recipe.fresh.block,
+        "fresh.blocks": recipe.fresh.blocks,
     }
     for name, count in counts.items():
         if count < 1:
             raise DpocketError(f"'{name}' is {count}; it must be 1 at least")
-    if crop % SIZE_MULTIPLE or not 0 < crop <= size:
+    if recipe.optimisation.batch % recipe.optimisation.parts:
         raise DpocketError(
-            f"'optimisation.crop' is {crop}; it must be a multiple of {SIZE_MULTIPLE} "
-            f"up to 'data.size', which is {size}"
+            f"'optimisation.parts' is {recipe.optimisation.parts}; it must divide 'optimisation.batch', which is "
+            f"{recipe.optimisation.batch}"
+        )
+    if recipe.fresh.scenes < 0:
+        raise DpocketError(f"'fresh.scenes' is {recipe.fresh.scenes}; it must be 0 (a fixed pool) or more")
+    multiple = form_of(recipe.model).size_multiple
+    if crop % multiple or not 0 < crop <= size:
+        raise DpocketError(
+            f"'optimisation.crop' is {crop}; it must be a multiple of {multiple} up to 'data.size', which is {size}"
         )
     if box % 2 == 0 or not 0 < box < 2 * crop:
         raise DpocketError(f"'preprocess.box' is {box}; it must be odd and less than twice the crop of {crop}")

@@ -1,0 +1,76 @@
+"""`StereoScenes`: rendered stereo pairs in colour with their truth."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from training.camera import random_camera
+from training.data.rendered import MARGIN, RENDERER, RenderedData
+from training.data.sample import Sample
+from training.render import front_most
+from training.scenes import random_scene
+from training.stereo import stereo_pair
+
+NEAREST = (0.05, 0.2)
+"""Range of the largest disparity of a scene, as a share of the width."""
+
+HERE = Path(__file__).parent
+SOURCES = (
+    *RENDERER,
+    *(HERE.parent / name for name in ("stereo.py", "viewpoint.py", "interpolate.py", "pictures.py")),
+    HERE / "stereo_scenes.py",
+)
+
+
+@dataclass(frozen=True)
+class StereoScenes:
+    """`data.count` scenes of `data.size` px, all in focus or through the cameras' lenses."""
+
+    data: RenderedData
+    in_focus: bool = True
+
+    @property
+    def sources(self) -> tuple[Path, ...]:
+        return SOURCES
+
+    @property
+    def count(self) -> int:
+        return self.data.count
+
+    @property
+    def shape(self) -> tuple[int, int, int, int]:
+        return 1, 8, self.data.size, self.data.size
+
+    def planes(self, index: int) -> NDArray[np.float16]:
+        """Left and right picture, disparity px, occluded."""
+        generator = torch.Generator().manual_seed(self.data.seed * 1_000_003 + index)
+        canvas = self.data.size + 2 * MARGIN
+        camera = random_camera(generator, 1, self.data.reach)
+        scene = random_scene(generator, camera, (canvas, canvas), reach=self.data.reach, colour=True)
+        share = NEAREST[0] + (NEAREST[1] - NEAREST[0]) * torch.rand(1, generator=generator)
+        nearest = front_most(scene)[1].amax((1, 2, 3)).clamp(min=1e-4)
+        pair = stereo_pair(scene, camera, share * self.data.size / (camera.focal_px * nearest), self.in_focus, MARGIN)
+        exposure = 0.35 / pair.left.mean().clamp(min=1e-4)
+        planes = torch.cat([pair.left * exposure, pair.right * exposure, pair.disparity, pair.occluded], 1)
+        return planes.clamp(-6e4, 6e4).numpy().astype(np.float16)
+
+    def sample(self, planes: Tensor) -> Sample:
+        """Stereo pairs, the right picture in `views`, the truth known everywhere."""
+        left, right, disparity, occluded = torch.split(planes, [3, 3, 1, 1], 1)
+        return Sample(
+            left=left[:, 1:2],
+            right=right[:, 1:2],
+            disparity=disparity,
+            valid=torch.ones_like(disparity),
+            pair="stereo",
+            rgb=left,
+            occluded=occluded,
+            views=right[:, None],
+            view_offsets=((1.0, 0.0),),
+        )
