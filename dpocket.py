@@ -84,7 +84,7 @@ def demo(
     CONSOLE.print(table(result.parity))
     CONSOLE.print(result.summary_line())
     for name in ("disparity.png", "report.html", "summary.json"):
-        CONSOLE.print(f"  {out / name}", highlight=False)
+        CONSOLE.print(f"  {out / name}", highlight=False, soft_wrap=True)
     if not result.parity.within_budget:
         raise typer.Exit(1)
 
@@ -133,7 +133,7 @@ def train(
             bar.report(what, f"{what}  {told}".strip(), done, of)
 
         path = train_and_calibrate(chosen, out or Path("runs") / recipe, resume, show)
-    CONSOLE.print(f"student: {path}", highlight=False)
+    CONSOLE.print(f"student: {path}", highlight=False, soft_wrap=True)
 
 
 @app.command()
@@ -165,7 +165,7 @@ def label(
 
         summary = label_dataset(job, shard, workers, show)
     for line in summary_lines(summary, out):
-        CONSOLE.print(line, highlight=False, markup=False)
+        CONSOLE.print(line, highlight=False, soft_wrap=True, markup=False)
     # torchrun stops the others when one process fails, so that only the last one to end may say so.
     if summary.complete and summary.skipped:
         raise typer.Exit(1)
@@ -198,7 +198,7 @@ def export(
         )
         bar.report("export", "done", stages, stages)
     for artifact in made:
-        CONSOLE.print(f"{artifact.path}  {artifact.manifest.bytes / 1024:.0f} KiB", highlight=False)
+        CONSOLE.print(f"{artifact.path}  {artifact.manifest.bytes / 1024:.0f} KiB", highlight=False, soft_wrap=True)
 
 
 @app.command()
@@ -214,7 +214,7 @@ def run(
     from runtime_py.job import disparity_to_folder
 
     student = load(artifact, runtime, dialect)
-    CONSOLE.print(disparity_to_folder(student, open_capture(capture), out), highlight=False)
+    CONSOLE.print(disparity_to_folder(student, open_capture(capture), out), highlight=False, soft_wrap=True)
 
 
 @app.command()
@@ -290,7 +290,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def _refuse(sentence: str) -> NoReturn:
-    Console(stderr=True).print(f"dpocket: {sentence}", style="red", highlight=False, markup=False)
+    Console(stderr=True).print(f"dpocket: {sentence}", style="red", highlight=False, markup=False, soft_wrap=True)
     sys.exit(2)
 
 
