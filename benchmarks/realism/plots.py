@@ -53,8 +53,21 @@ def distribution(axes: Axes, all_facts: list[Facts], name: str, scale: str = "li
         low = max(low, 1e-3) if scale == "log" else low
         if high > low:
             axes.set_xlim(low, high)
+        if scale == "log":
+            _plain_decimals(axes.xaxis, low, high)
     unit = f", {measure.unit}" if measure.unit else ""
     axes.set(xlabel=f"{measure.title}{unit}", ylabel="share below", ylim=(0, 1))
+
+
+def _plain_decimals(axis: Any, low: float, high: float) -> None:
+    """At most six tick labels, as plain numbers: on short logarithmic axes the default ones lie over each other."""
+    from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+
+    steps = (1, 2, 5) if high / low < 300 else (1,)
+    marks = [m * 10.0**e for e in range(-6, 7) for m in steps if low <= m * 10.0**e <= high]
+    axis.set_major_locator(FixedLocator(marks[:: -(-len(marks) // 6)]))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axis.set_minor_locator(NullLocator())
 
 
 def gradients(axes: Axes, all_facts: list[Facts], member: str, name: str) -> None:

@@ -9,11 +9,13 @@ from runtime_py.errors import DpocketError
 from training.recipes.base import Recipe, override
 from training.recipes.explicit import explicit
 from training.recipes.pocket import pocket
+from training.recipes.pyramid import pyramid
 from training.recipes.recursive import recursive_1, recursive_2, recursive_3
 
 RECIPES: Mapping[str, Callable[[], Recipe]] = MappingProxyType(
     {
         "pocket": pocket,
+        "pyramid": pyramid,
         "explicit": explicit,
         "recursive-1": recursive_1,
         "recursive-2": recursive_2,
