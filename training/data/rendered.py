@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
-from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -15,8 +11,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from runtime_py.files import write_atomic
 from training.camera import random_camera
+from training.data.plane_pool import PlanePool, hashed_with
 from training.data.sample import Sample
 from training.photographs import photographs
 from training.render import render_pair
@@ -52,12 +48,9 @@ class RenderedData:
 
     def identity(self) -> str:
         """A short hash of these settings and of the renderer's source, for the name of a cache."""
-        digest = hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode())
-        for source in RENDERER:
-            digest.update(source.read_bytes())
-        if self.photographs:
-            digest.update(photographs(Path(self.photographs)).listing.encode())
-        return digest.hexdigest()[:12]
+        settings = json.dumps(asdict(self), sort_keys=True)
+        listing = photographs(Path(self.photographs)).listing if self.photographs else ""
+        return hashed_with(settings + listing, RENDERER)
 
 
 def render_batch(data: RenderedData, generator: torch.Generator, count: int) -> Tensor:
@@ -93,62 +86,32 @@ def sample_of(planes: Tensor) -> Sample:
     return Sample(left, right, disparity, torch.ones_like(disparity), confidence=visible)
 
 
-def _render_many(data: RenderedData, indices: list[int]) -> list[NDArray[np.float16]]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)  # sums in another order would give other last bits
-    try:
-        return [render_sample(data, index) for index in indices]
-    finally:
-        torch.set_num_threads(threads)
+@dataclass(frozen=True)
+class RenderedScenes:
+    """What a `RenderedPool` is made by: one sample per scene."""
 
-
-class RenderedPool:
-    """All samples of a `RenderedData`, rendered once: into a memory-mapped file in `cache`, or into memory without."""
-
-    def __init__(self, data: RenderedData, cache: Path | None) -> None:
-        self.data = data
-        self.path = None if cache is None else cache / f"rendered-{data.identity()}.npy"
-        self._pixels: NDArray[np.float16] | None = None
+    data: RenderedData
 
     @property
-    def pixels(self) -> NDArray[np.float16]:
-        """(count, PLANES, size, size), as `render_batch` makes them."""
-        if self._pixels is None:
-            self.prepare()
-        if self._pixels is None:
-            raise RuntimeError("prepare() opens the pixels")
-        return self._pixels
+    def count(self) -> int:
+        return self.data.count
 
-    def prepare(self, workers: int = 2, progress: Callable[[int, int], None] | None = None) -> None:
-        """Render what is not in the cache; a run that was stopped goes on where it was."""
-        if self.path is None:
-            rendered = _render_many(self.data, list(range(self.data.count)))
-            self._pixels = np.stack(rendered)
-            return
-        shape = (self.data.count, PLANES, self.data.size, self.data.size)
-        done_file = self.path.with_suffix(".done")
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        fresh = not (self.path.exists() and done_file.exists())
-        done = 0 if fresh else int(done_file.read_text())
-        self._pixels = np.lib.format.open_memmap(self.path, "w+" if fresh else "r+", np.float16, shape)
-        chunks = [list(range(i, min(i + 32, self.data.count))) for i in range(done, self.data.count, 32)]
-        if not chunks:
-            return
-        with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-            for chunk, rendered in zip(chunks, pool.map(_render_many, [self.data] * len(chunks), chunks), strict=True):
-                for index, planes in zip(chunk, rendered, strict=True):
-                    self._pixels[index] = planes
-                write_atomic(done_file, str(chunk[-1] + 1).encode())
-                if progress:
-                    progress(chunk[-1] + 1, self.data.count)
+    @property
+    def shape(self) -> tuple[int, int, int, int]:
+        return 1, PLANES, self.data.size, self.data.size
 
-    def batch(self, size: int, generator: torch.Generator) -> Sample:
-        """`size` samples drawn with replacement."""
-        return self._samples(torch.randint(self.data.count, (size,), generator=generator).tolist())
+    def identity(self) -> str:
+        return self.data.identity()
 
-    def every(self) -> Sample:
-        """All samples in order."""
-        return self._samples(list(range(self.data.count)))
+    def planes(self, index: int) -> NDArray[np.float16]:
+        return render_sample(self.data, index)[None]
 
-    def _samples(self, indices: list[int]) -> Sample:
-        return sample_of(torch.from_numpy(np.stack([self.pixels[i] for i in indices])))
+    def sample(self, planes: Tensor) -> Sample:
+        return sample_of(planes)
+
+
+class RenderedPool(PlanePool):
+    """All samples of a `RenderedData`: in a file in `cache`, or in memory without."""
+
+    def __init__(self, data: RenderedData, cache: Path | None) -> None:
+        super().__init__(RenderedScenes(data), cache)

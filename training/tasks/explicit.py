@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from runtime_py.errors import DpocketError
 from training.affine import fit_line
+from training.data.plane_pool import PlanePool
 from training.data.sample import Sample
 from training.losses import confidence_loss, photometric_error, scene_scaled_l1
 from training.losses.figures import Figures
@@ -34,7 +35,6 @@ from training.tasks.inputs import (
     require_inputs,
     require_network_takes,
 )
-from training.tasks.plane_pool import PlanePool
 from training.tasks.rig_scenes import FITS, RigScenes
 from training.tasks.scenes import FixedPool, SceneBatches, held_out
 from training.tasks.spaces import Distilled, Seen, space_losses

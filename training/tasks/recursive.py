@@ -16,13 +16,13 @@ from torch import Tensor, nn
 
 from runtime_py.errors import DpocketError
 from training.board import side_by_side
+from training.data.plane_pool import PlanePool
 from training.data.sample import Sample
 from training.distill.stages import STAGES, StageWeights, stage_loss
 from training.losses.figures import Figures
 from training.models import build
 from training.models.blocks import Outputs
 from training.recipes.base import Recipe, TaskSettings
-from training.tasks.plane_pool import PlanePool
 from training.tasks.scenes import FixedPool, SceneBatches, held_out
 from training.tasks.start import load_start
 from training.tasks.stereo_scenes import StereoScenes

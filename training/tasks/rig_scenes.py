@@ -15,6 +15,7 @@ from torch import Tensor
 from runtime_py.errors import CaptureError
 from training.affine import fit_line
 from training.data.datasets.pictures import luminance
+from training.data.plane_pool import hashed_with
 from training.data.rendered import MARGIN, RENDERER, RenderedData
 from training.data.sample import Sample
 from training.dice import pixel_grid
@@ -61,9 +62,8 @@ class RigScenes:
     teacher: str = TRUTH
     fit: str = "matching"
 
-    @property
-    def sources(self) -> tuple[Path, ...]:
-        return SOURCES
+    def identity(self) -> str:
+        return hashed_with(repr(self), SOURCES)
 
     @property
     def count(self) -> int:

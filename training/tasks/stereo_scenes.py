@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from training.camera import random_camera
+from training.data.plane_pool import hashed_with
 from training.data.rendered import MARGIN, RENDERER, RenderedData
 from training.data.sample import Sample
 from training.render import front_most
@@ -35,9 +36,8 @@ class StereoScenes:
     data: RenderedData
     in_focus: bool = True
 
-    @property
-    def sources(self) -> tuple[Path, ...]:
-        return SOURCES
+    def identity(self) -> str:
+        return hashed_with(repr(self), SOURCES)
 
     @property
     def count(self) -> int:

@@ -1,9 +1,9 @@
-"""`PlanePool`: rendered planes on disk, made once by several processes, that batches are drawn from."""
+"""`PlanePool`: rendered planes on disk or in memory, made once, by several processes, that batches are drawn from."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
@@ -25,16 +25,15 @@ class Maker(Protocol):
     """Makes scene `index` of a pool; a frozen value that a process can be sent."""
 
     @property
-    def sources(self) -> tuple[Path, ...]:
-        """Files whose change makes a pool stale."""
-
-    @property
     def count(self) -> int:
         """Scenes of the pool."""
 
     @property
     def shape(self) -> tuple[int, int, int, int]:
         """(samples, planes, H, W) of a scene."""
+
+    def identity(self) -> str:
+        """For the name of a cache: other scenes have another one (see `hashed_with`)."""
 
     def planes(self, index: int) -> NDArray[np.float16]:
         """Scene `index`, of `shape`; it follows from the maker and `index` alone."""
@@ -44,17 +43,21 @@ class Maker(Protocol):
 
 
 class PlanePool:
-    """All scenes of a maker, in a memory-mapped file in `cache`."""
+    """All scenes of a maker, made once: into a memory-mapped file in `cache`, or into memory without one."""
 
-    def __init__(self, maker: Maker, cache: Path) -> None:
+    def __init__(self, maker: Maker, cache: Path | None) -> None:
         self.maker = maker
-        self.path = cache / f"{type(maker).__name__.lower()}-{identity(maker)}.npy"
+        self.path = None if cache is None else cache / f"{type(maker).__name__.lower()}-{maker.identity()}.npy"
         self._pixels: NDArray[np.float16] | None = None
 
     def prepare(self, workers: int = 2, progress: Callable[[int, int], None] | None = None) -> None:
         """Make what is not in the cache; a run that was stopped goes on where it was."""
         each, *plane = self.maker.shape
-        count, done_file = self.maker.count, self.path.with_suffix(".done")
+        count = self.maker.count
+        if self.path is None:
+            self._pixels = np.concatenate([_made(self.maker, index).reshape(each, *plane) for index in range(count)])
+            return
+        done_file = self.path.with_suffix(".done")
         self.path.parent.mkdir(parents=True, exist_ok=True)
         fresh = not (self.path.exists() and done_file.exists())
         done = 0 if fresh else int(done_file.read_text())
@@ -76,16 +79,22 @@ class PlanePool:
 
     def batch(self, size: int, generator: torch.Generator) -> Sample:
         """`size` samples drawn with replacement."""
-        return self._sample(torch.randint(len(self._open()), (size,), generator=generator).tolist())
+        return self._sample(torch.randint(len(self.pixels), (size,), generator=generator).tolist())
+
+    def every(self) -> Sample:
+        """All samples in order."""
+        return self.maker.sample(self.planes())
 
     def planes(self) -> Tensor:
         """Of all samples in order, (N, planes, H, W) float32."""
-        return torch.from_numpy(np.asarray(self._open(), np.float32))
+        return torch.from_numpy(np.asarray(self.pixels, np.float32))
 
     def _sample(self, indices: list[int]) -> Sample:
-        return self.maker.sample(torch.from_numpy(np.stack([self._open()[i] for i in indices])).float())
+        return self.maker.sample(torch.from_numpy(np.stack([self.pixels[i] for i in indices])).float())
 
-    def _open(self) -> NDArray[np.float16]:
+    @property
+    def pixels(self) -> NDArray[np.float16]:
+        """(N, planes, H, W), made where they are not there yet."""
         if self._pixels is None:
             self.prepare()
         if self._pixels is None:
@@ -93,10 +102,10 @@ class PlanePool:
         return self._pixels
 
 
-def identity(maker: Maker) -> str:
-    """A short hash of the maker and of the sources that it runs."""
-    digest = hashlib.sha256(repr(maker).encode())
-    for source in maker.sources:
+def hashed_with(settings: str, sources: Iterable[Path]) -> str:
+    """A short hash of a maker's settings and of the files whose change makes what it made stale."""
+    digest = hashlib.sha256(settings.encode())
+    for source in sources:
         digest.update(source.read_bytes())
     return digest.hexdigest()[:12]
 
