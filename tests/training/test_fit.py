@@ -11,6 +11,7 @@ from torch import Tensor
 
 from runtime_py.errors import DpocketError
 from training.checkpoint import load_checkpoint
+from training.data import rendered
 from training.data.rendered import RenderedPool
 from training.fit import fit
 from training.processes import ALONE
@@ -278,3 +279,15 @@ def test_a_network_with_a_confidence_learns_it_too(tmp_path: Path, cache: Path) 
     views = torch.zeros(2, 1, 1, 64, 64)
     with torch.no_grad():
         assert load_checkpoint(tmp_path).answer(*views).keys() == {"disparity", "confidence"}
+
+
+def test_a_run_goes_on_when_the_renderers_source_changes_under_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, undisturbed: Path
+) -> None:
+    def source_changed(what: str, done: int, of: int, figures: dict[str, float]) -> None:
+        if what == "train":
+            monkeypatch.setattr(rendered, "hashed_with", lambda *_: "of other sources")
+
+    out = fit(TINY, tmp_path / "run", progress=source_changed, cache=tmp_path / "cache")
+    assert not list((tmp_path / "cache").glob("*other*"))
+    assert load_file(out).keys() == load_file(undisturbed / "student.safetensors").keys()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
+from functools import lru_cache
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Protocol
@@ -100,6 +101,15 @@ class PlanePool:
         if self._pixels is None:
             raise RuntimeError("prepare() opens the pixels")
         return self._pixels
+
+
+@lru_cache(maxsize=4)
+def opened(maker: Maker, cache: Path) -> PlanePool:
+    """The prepared pool of a maker, the same one for as long as this process lives: a run that looks at held-out scenes
+    again and again stays with those it began with, whatever happens to the renderer's source meanwhile."""
+    pool = PlanePool(maker, cache)
+    pool.prepare()
+    return pool
 
 
 def hashed_with(settings: str, sources: Iterable[Path]) -> str:

@@ -12,7 +12,8 @@ from torch import Tensor, nn
 
 from runtime_py.errors import DpocketError
 from training.board import side_by_side
-from training.data.rendered import RenderedPool
+from training.data.plane_pool import opened
+from training.data.rendered import RenderedPool, RenderedScenes
 from training.data.sample import Sample
 from training.losses import confidence_loss, scene_scaled_l1
 from training.losses.figures import Figures
@@ -101,8 +102,7 @@ class DisparityTask:
 
 def validation_batch(recipe: Recipe, cache: Path) -> Sample:
     """Held-out rendered scenes, preprocessed, cropped to a size that the network takes."""
-    pool = RenderedPool(held_out(recipe.data, recipe.monitor.scenes), cache)
-    pool.prepare()
+    pool = opened(RenderedScenes(held_out(recipe.data, recipe.monitor.scenes)), cache)
     side = recipe.optimisation.crop
     return prepared(pool.every().map(lambda t: t[..., :side, :side].contiguous()), recipe.preprocess)
 

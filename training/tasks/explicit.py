@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from runtime_py.errors import DpocketError
 from training.affine import fit_line
-from training.data.plane_pool import PlanePool
+from training.data.plane_pool import PlanePool, opened
 from training.data.sample import Sample
 from training.losses import confidence_loss, photometric_error, scene_scaled_l1
 from training.losses.figures import Figures
@@ -119,7 +119,7 @@ class ExplicitTask:
         if self.teacher is not None:
             self.teacher.to(here.device)
         if here.place.first:
-            PlanePool(self.scenes(self.recipe.monitor.scenes), here.cache).prepare()
+            opened(self.scenes(self.recipe.monitor.scenes), here.cache)
         pool = PlanePool(self.scenes(), here.cache)
         pool.prepare(progress=lambda done, of: here.report("render scenes", done, of, {}))
         return SceneBatches(FixedPool(pool), self.recipe, here.place)
@@ -169,7 +169,7 @@ class ExplicitTask:
     def validate(self, network: nn.Module, here: Circumstances) -> dict[str, float]:
         """Mean and worst |error| against the truth (px, where the pair shows it), plain and after a robust line."""
         scenes = self.scenes(self.recipe.monitor.scenes)
-        planes = PlanePool(scenes, here.cache).planes()
+        planes = opened(scenes, here.cache).planes()
         truth, sample = scenes.truth(planes), prepared(scenes.sample(planes), self.recipe.preprocess)
         trust = planes[:, 9:10]
         side = self.recipe.optimisation.crop

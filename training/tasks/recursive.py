@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from runtime_py.errors import DpocketError
 from training.board import side_by_side
-from training.data.plane_pool import PlanePool
+from training.data.plane_pool import PlanePool, opened
 from training.data.sample import Sample
 from training.distill.stages import STAGES, StageWeights, stage_loss
 from training.losses.figures import Figures
@@ -80,7 +80,7 @@ class RecursiveTask:
 
     def source(self, here: Circumstances) -> Source:
         if here.place.first:
-            PlanePool(self.scenes(self.recipe.monitor.scenes), here.cache).prepare()
+            opened(self.scenes(self.recipe.monitor.scenes), here.cache)
         pool = PlanePool(self.scenes(), here.cache)
         pool.prepare(progress=lambda done, of: here.report("render scenes", done, of, {}))
         return SceneBatches(FixedPool(pool), self.recipe, here.place)
@@ -99,7 +99,7 @@ class RecursiveTask:
     @torch.no_grad()
     def validate(self, network: nn.Module, here: Circumstances) -> dict[str, float]:
         """Of both networks on held-out scenes, where not occluded: error in px, and the relative error of depth."""
-        pool = PlanePool(self.scenes(self.recipe.monitor.scenes), here.cache)
+        pool = opened(self.scenes(self.recipe.monitor.scenes), here.cache)
         sample = pool.maker.sample(pool.planes())
         side = self.recipe.optimisation.crop
         errors: dict[str, list[Tensor]] = {}
