@@ -65,6 +65,8 @@ def _plain_decimals(axis: Any, low: float, high: float) -> None:
 
     steps = (1, 2, 5) if high / low < 300 else (1,)
     marks = [m * 10.0**e for e in range(-6, 7) for m in steps if low <= m * 10.0**e <= high]
+    if len(marks) < 2:
+        return
     axis.set_major_locator(FixedLocator(marks[:: -(-len(marks) // 6)]))
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axis.set_minor_locator(NullLocator())

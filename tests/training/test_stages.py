@@ -116,11 +116,13 @@ def test_an_unknown_stage_and_missing_outputs_are_refused() -> None:
         stage_loss(2, mono, (), left, right)
 
 
-def trained(stage: int, weights: StageWeights | None, frozen: bool, steps: int) -> tuple[float, float]:
+def trained(
+    stage: int, weights: StageWeights | None, frozen: bool, steps: int, rate: float = 2e-3
+) -> tuple[float, float]:
     """The image loss of the network that learns before and after `steps` steps on three walls."""
     left, right = walls(3)
     network = pair()
-    optimiser = torch.optim.Adam(network.parameters(), 2e-3)
+    optimiser = torch.optim.Adam(network.parameters(), rate)
     name = "mono/image" if stage == 1 else "stereo/image"
     found = []
     for _ in range(steps):
@@ -140,6 +142,7 @@ def test_sixty_steps_halve_mono_nets_image_loss() -> None:
 
 
 def test_sixty_steps_behind_a_frozen_mono_net_lower_stereo_nets_image_loss_by_a_third() -> None:
-    before, after = trained(2, STEREO_ALONE, True, 60)
+    # At twice this rate the loss swings so much that the last bits of a sum decide where the sixtieth step lands.
+    before, after = trained(2, STEREO_ALONE, True, 60, rate=1e-3)
     assert after < 0.67 * before
     assert STEREO_ALONE.stereo == RELEASED
