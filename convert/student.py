@@ -11,10 +11,10 @@ import torch
 from numpy.typing import NDArray
 
 from convert.artifact import Artifact
-from convert.lower import lower
 from convert.meaning import Meaning, contract_of_program
 from convert.targets import export, require_possible
 from runtime_py.errors import DpocketError
+from runtime_py.program import Program, Tensor
 from runtime_py.student import Student
 from training.calibration import calibrated, store_grid, stored_grid, traced
 from training.checkpoint import Checkpoint
@@ -83,8 +83,25 @@ class FloatRunner:
 
 
 def float_student(checkpoint: Checkpoint, size: tuple[int, int] = DEFAULT_SIZE) -> Student:
-    """The float student of `checkpoint` with `.predict(left, right)`, tiled as its artifacts are."""
+    """The float student of `checkpoint` with `.predict(left, right)`, tiled as its artifacts are.
+
+    It need not be one that can be exported. Raises DpocketError for a network that is no student, or one that sees more
+    than dual pixels.
+    """
     require_size(checkpoint, size)
-    program = lower(traced(checkpoint, size))
-    contract = contract_of_program(program, meaning_of(checkpoint, checkpoint.name), "NCHW", float_boundary=False)
+    require_sees_dual_pixels(checkpoint)
+    stride, names = checkpoint.output_stride, (*FloatRunner.input_names, *checkpoint.outputs)
+    planes = [size] * len(FloatRunner.input_names) + [(size[0] // stride, size[1] // stride)] * len(checkpoint.outputs)
+    tensors = tuple(Tensor(name, (1, *plane, 1), "float32") for name, plane in zip(names, planes, strict=True))
+    boundary = Program(tensors, (), (0, 1), tuple(range(2, len(names))))
+    contract = contract_of_program(boundary, meaning_of(checkpoint, checkpoint.name), "NCHW", float_boundary=False)
     return Student(FloatRunner(checkpoint), contract)
+
+
+def require_sees_dual_pixels(checkpoint: Checkpoint) -> None:
+    """Raise DpocketError for a network that is no student, or whose inputs are not the two views of a capture."""
+    if not checkpoint.outputs:
+        raise DpocketError(f"the network of {checkpoint.name} is no student: it says nothing of a dual-pixel capture")
+    inputs = checkpoint.card["recipe"].get("task", {}).get("inputs", "dp")
+    if inputs != "dp":
+        raise DpocketError(f"the student {checkpoint.name} sees '{inputs}', and a capture has dual pixels alone")

@@ -16,6 +16,7 @@ from training.board import Board
 from training.checkpoint import require_writable
 from training.data.sample import Sample
 from training.losses.figures import Figures
+from training.memory import keep_memory, keep_memory_in_worker
 from training.processes import Place
 from training.recipes.base import Recipe
 from training.run import Run
@@ -33,8 +34,9 @@ def fit(
 
     Without `resume` a folder that already holds a run is refused, so that nothing is lost. `cache` is where rendered
     scenes are kept (by default `out`/cache). Started by torchrun, every process calls this: they share each batch,
-    and the first one reports and writes.
+    and the first one reports and writes. This process keeps its memory from then on (`training.memory`).
     """
+    keep_memory()
     task, place = make_task(recipe), Place.from_environment()
     place.share(recipe.optimisation.batch)
     if place.first:
@@ -145,7 +147,14 @@ def _batches(source: Source, steps: range, workers: int, device: torch.device) -
         return (source[step] for step in steps)
     pin = device.type == "cuda"
     return iter(
-        DataLoader(source, batch_size=None, sampler=steps, num_workers=workers, pin_memory=pin)  # type: ignore[arg-type]
+        DataLoader(
+            source,  # type: ignore[arg-type]
+            batch_size=None,
+            sampler=steps,
+            num_workers=workers,
+            pin_memory=pin,
+            worker_init_fn=keep_memory_in_worker,
+        )
     )
 
 

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 import torch
 import torch.distributed as dist
-from torch import Tensor
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from runtime_py.errors import DpocketError
 
@@ -83,6 +84,24 @@ def launched_fabric(place: Place, precision: str) -> Fabric:
         raise DpocketError(f"'precision' is '{precision}', which cannot be had: {str(e).splitlines()[0]}") from e
     fabric.launch()
     return fabric
+
+
+def with_shared_batch_norms(network: nn.Module, place: Place, device: torch.device) -> nn.Module:
+    """`network` such that a batch norm normalises by the batch of all processes, with the same names and weights.
+
+    Otherwise every process would normalise by its own share, and more processes would train another network. torch has
+    this for GPUs alone: raises DpocketError on a CPU.
+    """
+    norms = [name for name, module in network.named_modules() if isinstance(module, _BatchNorm)]
+    if place.world == 1 or not norms:
+        return network
+    if device.type != "cuda":
+        raise DpocketError(
+            f"this network has batch norms ('{norms[0]}'), which several processes can share on GPUs only; train it in "
+            "one process"
+        )
+    shared: nn.Module = nn.SyncBatchNorm.convert_sync_batchnorm(network)  # type: ignore[no-untyped-call]
+    return shared
 
 
 def shared_mean(total: Tensor, weight: Tensor, least: float = 1.0) -> Tensor:

@@ -17,7 +17,7 @@ from runtime_py.files import write_atomic
 from training.checkpoint import save_checkpoint
 from training.data.sample import Sample
 from training.losses.figures import Figures
-from training.processes import Place, launched_fabric
+from training.processes import Place, launched_fabric, with_shared_batch_norms
 from training.recipes import Recipe
 from training.schedule import learning_rate, require_schedule
 from training.stopwatch import Stopwatch
@@ -36,9 +36,10 @@ class Run:
         self.commit = source_commit()
         self.fabric = launched_fabric(place, recipe.precision)
         self.fabric.seed_everything(recipe.seed, verbose=False)
-        network = task.network()
+        network = self._network()
         if recipe.start and place.first and not self.state_path.exists():
             task.begin(network, Path(recipe.start))
+        network = with_shared_batch_norms(network, place, self.device)
         settings = recipe.optimisation
         learning = [p for p in network.parameters() if p.requires_grad]
         optimiser = torch.optim.AdamW(learning, settings.learning_rate, weight_decay=settings.weight_decay)
@@ -57,6 +58,12 @@ class Run:
     @property
     def state_path(self) -> Path:
         return self.out / "state.pt"
+
+    def _network(self) -> nn.Module:
+        """Freshly initialised. A convolution works in the layout of its weights, and its result keeps it."""
+        layout = torch.channels_last if self.recipe.channels_last else torch.contiguous_format
+        network: nn.Module = self.task.network().to(memory_format=layout)  # type: ignore[call-overload]
+        return network
 
     def train_step(self, batch: Sample) -> tuple[Tensor, Figures]:
         """One update of the weights and of their average; returns this process's loss and what else to log.
@@ -101,7 +108,7 @@ class Run:
 
     def averaged(self) -> nn.Module:
         """A network with the averaged weights, in evaluation mode."""
-        network = self.task.network().to(self.device).eval()
+        network = self._network().to(self.device).eval()
         network.load_state_dict(self.average)
         return network
 

@@ -145,17 +145,35 @@ def add_sensor_noise(
 ) -> Tensor:
     """Shot and read noise in a linear view.
 
+    view, electrons, read_noise: as in `with_noise`; spread: as in `correlated`, for noise that is not white.
+    """
+    noise = standard_noise(view, generator)
+    return with_noise(view, noise if spread is None else correlated(noise, spread), electrons, read_noise)
+
+
+def standard_noise(view: Tensor, generator: torch.Generator) -> Tensor:
+    """White noise of mean 0 and variance 1, of the shape of `view`."""
+    return torch.randn(view.shape, generator=generator, device=view.device)
+
+
+def correlated(noise: Tensor, spread: Tensor) -> Tensor:
+    """White `noise` (B, C, H, W) shared between neighbouring pixels, as resampling and demosaicking do.
+
+    spread: (B, 1, 1, 1) in 0..1/3, the share of a pixel's noise that each neighbour along an axis gives. The variance
+    stays what it is.
+    """
+    for axis in (2, 3):
+        noise = (1.0 - 2.0 * spread) * noise + spread * (noise.roll(1, axis) + noise.roll(-1, axis))
+    return noise / ((1.0 - 2.0 * spread) ** 2 + 2.0 * spread**2)
+
+
+def with_noise(view: Tensor, noise: Tensor, electrons: Tensor, read_noise: Tensor) -> Tensor:
+    """Shot and read noise in a linear view, from `noise` of variance 1 and the view's shape.
+
     view: (B, C, H, W) in 0..1; electrons: (B, 1, 1, 1) at the white level; read_noise: (B, 1, 1, 1) electrons.
     The Poisson law is replaced by a normal one of the same variance, which is exact enough above ten electrons.
-    spread: (B, 1, 1, 1) in 0..1/3, the share of a pixel's noise that each neighbour along an axis gives, as resampling
-    and demosaicking do; the variance stays what it is.
     """
     sigma = torch.sqrt(torch.clamp(view, min=0.0) * electrons + read_noise**2) / electrons
-    noise = torch.randn(view.shape, generator=generator, device=view.device)
-    if spread is not None:
-        for axis in (2, 3):
-            noise = (1.0 - 2.0 * spread) * noise + spread * (noise.roll(1, axis) + noise.roll(-1, axis))
-        noise = noise / ((1.0 - 2.0 * spread) ** 2 + 2.0 * spread**2)
     return view + sigma * noise
 
 

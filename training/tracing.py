@@ -12,10 +12,11 @@ from torch import Tensor, nn
 from torch.fx import Node
 
 from runtime_py.errors import DpocketError
+from training.folding import fold_batch_norms
 from training.graph import FUSES_RELU, Layer, Pair, StudentGraph, same_pads
 
 INSTEAD = {
-    "batch_norm": "fold it into its convolution before exporting (torch.nn.utils.fusion.fuse_conv_bn_eval)",
+    "batch_norm": "put it right behind a convolution, into which it is folded here",
     "upsample_bilinear2d": "upsample with nn.ConvTranspose2d(kernel_size=2, stride=2), exact in int8 everywhere",
     "upsample_nearest2d": "upsample with nn.ConvTranspose2d(kernel_size=2, stride=2); XNNPACK has no nearest",
     "pixel_shuffle": "upsample with nn.ConvTranspose2d(kernel_size=2, stride=2)",
@@ -44,16 +45,19 @@ def trace(
     """The student's inference graph, through torch.export, for NCHW inputs of the examples' exact shapes.
 
     A tensor is named after the module that makes it ("down1.conv"), or after the enclosing module and the operation
-    ("block.add"); a ReLU belongs to the layer in front of it. Raises DpocketError, with the model's line, for an
-    operation that would not give the same integers in every target.
+    ("block.add"); a ReLU belongs to the layer in front of it, and so does a batch norm (`training.folding`). Raises
+    DpocketError, with the model's line, for an operation that would not give the same integers in every target.
     """
     if len(names) != len(example_inputs):
         raise DpocketError(f"{len(example_inputs)} example inputs were given for the input names {', '.join(names)}")
     was_training = {m: m.training for m in student.modules()}
     try:
         with torch.no_grad():
+            folded = fold_batch_norms(student.eval(), example_inputs)
             # Clones: torch.export takes two references to one tensor for one input.
-            exported = torch.export.export(student.eval(), tuple(x.clone() for x in example_inputs))
+            exported = torch.export.export(folded, tuple(x.clone() for x in example_inputs))
+    except DpocketError:
+        raise
     except Exception as e:
         raise DpocketError(
             f"the student cannot be traced by torch.export ({str(e).strip().splitlines()[0]}); "

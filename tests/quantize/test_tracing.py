@@ -75,6 +75,19 @@ def test_a_module_used_twice_gives_two_layers_with_the_same_weights() -> None:
     assert [layer.name for layer in layers if layer.module == "second"] == ["second", "second_2"]
 
 
+def test_a_batch_norm_is_part_of_the_convolution_in_front_of_it() -> None:
+    torch.manual_seed(0)
+    student = Body(lambda self, x: torch.relu(self.norm(self.second(x)))).eval()
+    student.norm.running_mean.normal_()
+    student.norm.running_var.uniform_(0.5, 2.0)
+    graph = trace(student, VIEWS)
+    assert [(layer.name, layer.relu) for layer in graph.layers[2:]] == [("second", True), ("disparity", False)]
+    left, right = torch.randn(2, 3, 1, 16, 32)
+    with torch.no_grad():
+        torch.testing.assert_close(graph.run({"left": left, "right": right})["disparity"], student(left, right))
+    assert isinstance(student.norm, nn.BatchNorm2d), "the student itself stays what it was"
+
+
 def test_tracing_leaves_training_mode_alone() -> None:
     student = Body(lambda self, x: self.second(x)).train()
     student.head.eval()
@@ -85,7 +98,7 @@ def test_tracing_leaves_training_mode_alone() -> None:
 
 REFUSED: dict[str, tuple[Callable[[Body, Tensor], Tensor], str]] = {
     "leaky_relu": (lambda self, x: F.leaky_relu(x), "use ReLU"),
-    "batch_norm": (lambda self, x: self.norm(x), "fuse_conv_bn_eval"),
+    "batch_norm": (lambda self, x: self.norm(torch.relu(x)), "put it right behind a convolution"),
     "upsample_bilinear2d": (lambda self, x: F.interpolate(x, scale_factor=2, mode="bilinear"), "ConvTranspose2d"),
     "mul": (lambda self, x: x * x, "fold"),
     "cumsum": (lambda self, x: x.cumsum(1), "compose it from add, cat, conv2d"),

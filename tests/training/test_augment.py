@@ -18,7 +18,7 @@ from training.data.sample import Sample
 from training.optics import aperture
 from training.render import render_pair
 
-EVEN = Augmentation(gain=0.0, gain_slope=0.0, gain_bend=0.0)
+EVEN = Augmentation(gain=0.0, gain_slope=0.0, gain_bend=0.0, gain_tail=0.0, rim=0.0, veil=0.0)
 NOTHING = replace(EVEN, flip=0.0, noise=0.0, tone=0.0, eight_bit=0.0)
 
 
@@ -245,6 +245,19 @@ def test_truth_is_what_matching_finds_after_any_augmentation(axis: str) -> None:
         if axis == "vertical":
             views = [v.T for v in views]
         assert matched_disparity(*views) == pytest.approx(float(out.disparity[i].mean()), abs=0.06)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_working_on_the_chosen_samples_alone_gives_what_working_on_all_of_them_does(
+    seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A GPU works on all of them."""
+    sample = noise_sample(seed, batch=5, size=(24, 40))
+    alone = augment(sample, Augmentation(), torch.Generator().manual_seed(seed))
+    monkeypatch.setattr("training.data.augment._which", lambda chosen: slice(None))
+    among_all = augment(sample, Augmentation(), torch.Generator().manual_seed(seed))
+    for name, plane in alone.planes().items():
+        torch.testing.assert_close(plane, among_all.planes()[name], rtol=1e-6, atol=1e-6)
 
 
 def test_targets_get_no_noise_and_no_rounding() -> None:

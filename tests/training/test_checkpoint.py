@@ -59,10 +59,11 @@ def test_what_a_student_answers_goes_by_name(saved: Path, tmp_path: Path) -> Non
     assert (one.outputs, one.confident_px) == (("disparity",), None)
     assert torch.equal(one.answer(*views)["disparity"], one.student(*views))
 
-    card = {"recipe": {**MADE.to_dict(), "model": "pyramid", "model_settings": {"half": 4, "quarter": 6, "deep": 8}}}
-    save_checkpoint(tmp_path / "two.safetensors", dict(PyramidStudent(4, 6, 8).state_dict()), card)
+    sizes = {"half": 4, "quarter": 6, "eighth": 6, "deep": 8}
+    card = {"recipe": {**MADE.to_dict(), "model": "pyramid", "model_settings": sizes}}
+    save_checkpoint(tmp_path / "two.safetensors", dict(PyramidStudent(4, 6, 6, 8).state_dict()), card)
     two = load_checkpoint(tmp_path / "two.safetensors")
-    assert (two.outputs, two.size_multiple) == (("disparity", "confidence"), 64)
+    assert (two.outputs, two.size_multiple) == (("disparity", "confidence"), 32)
     assert two.confident_px == CONFIDENT
     disparity, confidence = two.student(*views)
     assert torch.equal(two.answer(*views)["disparity"], disparity)

@@ -259,6 +259,37 @@ def test_a_precision_that_cannot_be_had_is_refused(tmp_path: Path, precision: st
         fit(override(TINY, [f"precision={precision}"]), tmp_path)
 
 
+def test_fast_settings_resume_bit_by_bit_and_ship_weights_of_the_usual_layout(tmp_path: Path, cache: Path) -> None:
+    fast = override(TINY, ["precision=bf16-mixed", "channels_last=true", "monitor.board=false"])
+    fit(fast, tmp_path / "straight", cache=cache)
+    with pytest.raises(Killed):
+        fit(fast, tmp_path / "killed", progress=kill, cache=cache)
+    fit(fast, tmp_path / "killed", resume=True, cache=cache)
+    ours, straight = state(tmp_path / "killed"), state(tmp_path / "straight")
+    assert all(torch.equal(ours[path], straight[path]) for path in straight)
+    shipped = load_file(tmp_path / "straight" / "student.safetensors")
+    for name, average in shipped.items():
+        assert torch.equal(average, straight[f"/average/{name}"])
+    network = Run(fast, make_task(fast), tmp_path / "unused", ALONE).averaged()
+    assert network.get_parameter("match.weight").stride() != shipped["match.weight"].stride()
+
+
+def test_layout_changes_a_step_by_rounding_only(tmp_path: Path, undisturbed: Path, cache: Path) -> None:
+    batch = SceneBatches(FixedPool(RenderedPool(TINY.data, cache)), TINY)[0]
+    found = []
+    for layout in ("false", "true"):
+        made = override(TINY, [f"channels_last={layout}"])
+        run = Run(made, make_task(made), tmp_path, ALONE)
+        loss, _ = run.train_step(batch)
+        found.append((loss, dict(run.network.state_dict())))
+    (planes, weights), (pixels, moved) = found
+    assert float(pixels) == pytest.approx(float(planes), rel=1e-5)
+    start = Run(TINY, make_task(TINY), tmp_path, ALONE).average
+    for name, weight in weights.items():
+        assert moved[name].shape == weight.shape
+        assert float((moved[name] - weight).norm()) < 1e-2 * float((weight - start[name]).norm()), name
+
+
 def test_fresh_scenes_train_and_resume_bit_by_bit(tmp_path: Path, cache: Path) -> None:
     fresh = override(TINY, ["fresh.scenes=0.5", "fresh.block=2", "fresh.blocks=2", "monitor.board=false"])
     fit(fresh, tmp_path / "straight", cache=cache)

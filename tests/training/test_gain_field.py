@@ -12,7 +12,18 @@ import torch
 from training.data.augment import Augmentation, augment
 from training.data.sample import Sample
 
-NOTHING = Augmentation(flip=0.0, gain=0.0, gain_slope=0.0, gain_bend=0.0, noise=0.0, tone=0.0, eight_bit=0.0)
+NOTHING = Augmentation(
+    flip=0.0,
+    gain=0.0,
+    gain_slope=0.0,
+    gain_bend=0.0,
+    gain_tail=0.0,
+    rim=0.0,
+    veil=0.0,
+    noise=0.0,
+    tone=0.0,
+    eight_bit=0.0,
+)
 
 
 def gain_ratios(batch: int, size: tuple[int, int], **deviations: float) -> torch.Tensor:

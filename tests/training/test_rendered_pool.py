@@ -23,7 +23,7 @@ TINY = RenderedData(count=70, size=16)
 def in_process(monkeypatch: pytest.MonkeyPatch) -> None:
     """Render in a thread: starting processes is not what is tested, and takes seconds."""
 
-    def pool(workers: int, mp_context: Any) -> ThreadPoolExecutor:
+    def pool(workers: int, mp_context: Any, initializer: Any) -> ThreadPoolExecutor:
         return ThreadPoolExecutor(1)
 
     monkeypatch.setattr(plane_pool, "ProcessPoolExecutor", pool)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 import torch
@@ -12,7 +13,7 @@ from torch import Tensor
 
 from training.data.geometry import flip_across_axis, flip_along_axis
 from training.data.sample import Sample
-from training.sensor import add_sensor_noise
+from training.sensor import correlated, standard_noise, with_noise
 
 INPUTS = ("left", "right", "rgb")
 """What a network is shown; `views` are what it may be asked for, and get no noise, tone curve or rounding."""
@@ -32,8 +33,14 @@ class Augmentation:
     """Of the plane, per 100 px along the rows; half as much down the columns."""
     gain_bend: float = 0.01
     """Of the bend's 3×3 knots, which a bicubic surface spans over the picture."""
+    gain_tail: float = 0.6
+    """Deviation of the log of a factor on all three: few sensors have a field many times the usual one."""
+    rim: float = 0.25
+    """Chance that a view darkens towards one end of its rows, as at the border of a sensor."""
+    veil: float = 0.006
+    """Deviation of stray light in a view, as a share of its mean: views of real pairs differ most where it is dark."""
     correlated: float = 0.5
-    """Chance that a noisy sample's noise is shared between neighbouring pixels (`add_sensor_noise`, spread)."""
+    """Chance that a noisy sample's noise is shared between neighbouring pixels (`sensor.correlated`)."""
     noise: float = 0.5
     tone: float = 0.3
     eight_bit: float = 0.25
@@ -56,16 +63,38 @@ def _flipped_by_chance(
     sample: Sample, flip: Callable[[Sample], Sample], chance: float, generator: torch.Generator
 ) -> Sample:
     """Some of the batch mirrored; all or nothing where a mirror moves the views to offsets that the batch has not."""
-    flipped = flip(sample)
     chosen = _draw(sample, 0, 1, generator) < chance
+    some = _which(chosen)
+    flipped = flip(sample.map(lambda plane: plane[some]))
     if flipped.view_offsets != sample.view_offsets:
-        return flipped if bool(chosen[0]) else sample
-    original = sample.planes()
+        return flip(sample) if bool(chosen[0]) else sample
     mixed: dict[str, Any] = {
-        name: torch.where(chosen.reshape(-1, *[1] * (plane.ndim - 1)), plane, original[name])
-        for name, plane in flipped.planes().items()
+        name: _put(flipped.planes()[name], plane, chosen, some) for name, plane in sample.planes().items()
     }
     return replace(sample, **mixed)
+
+
+Some = Tensor | slice
+"""Places in a batch."""
+
+
+def _which(chosen: Tensor) -> Some:
+    """The samples to work on for those that are `chosen`: on a GPU all, since it would have to finish before it said
+    which."""
+    return slice(None) if chosen.is_cuda else chosen.flatten().nonzero().flatten()
+
+
+def _put(changed: Tensor, plane: Tensor, chosen: Tensor, some: Some) -> Tensor:
+    """`plane` with the samples that are `chosen` as `changed` has them, which holds those that `some` names."""
+    if isinstance(some, Tensor):
+        return plane.index_copy(0, some, changed)
+    return torch.where(chosen.reshape(-1, *[1] * (plane.ndim - 1)), changed, plane)
+
+
+def _changed(plane: Tensor, chosen: Tensor, change: Callable[[Tensor, Some], Tensor]) -> Tensor:
+    """`plane` with the samples that are `chosen` as `change` makes them, which is told which ones it gets."""
+    some = _which(chosen)
+    return _put(change(plane[some], some), plane, chosen, some)
 
 
 def _draw(sample: Sample, low: float, high: float, generator: torch.Generator) -> Tensor:
@@ -93,14 +122,26 @@ def _photographed(sample: Sample, settings: Augmentation, generator: torch.Gener
             continue
         plane = plane * exposure
         if name != "rgb":
-            plane = plane * _gain_field(plane, settings, generator)
-        plane = torch.where(noisy, add_sensor_noise(plane, electrons, read, generator, spread), plane)
-        plane = torch.clamp(torch.clamp(plane, 0.0, 1.0), min=1e-6) ** gamma
-        stored = torch.round(255.0 * plane ** (1 / 2.2)) / 255.0
-        changed[name] = torch.where(coarse, stored**2.2, plane)
+            plane *= _gain_field(plane, settings, generator)
+            stray = torch.randn(len(plane), 1, 1, 1, generator=generator, device=plane.device)
+            plane = plane + settings.veil * stray * plane.mean((2, 3), keepdim=True)
+        noise = standard_noise(plane, generator)
+        noise = _changed(noise, noisy & (spread > 0), lambda chosen, some: correlated(chosen, spread[some]))
+        plane = _changed(
+            plane,
+            noisy,
+            lambda view, some, noise=noise: with_noise(view, noise[some], electrons[some], read[some]),  # type: ignore[misc]
+        )
+        plane = plane.clamp_(1e-6, 1.0)
+        plane = _changed(plane, gamma != 1.0, lambda view, some: view ** gamma[some])
+        changed[name] = _changed(plane, coarse, _stored_in_eight_bits)
     if sample.views is not None:
         changed["views"] = torch.clamp(sample.views * exposure[..., None], 0.0, 1.0)
     return replace(sample, **changed)
+
+
+def _stored_in_eight_bits(view: Tensor, some: Some) -> Tensor:
+    return (torch.round(255.0 * view ** (1 / 2.2)) / 255.0) ** 2.2
 
 
 def _gain_field(view: Tensor, settings: Augmentation, generator: torch.Generator) -> Tensor:
@@ -108,9 +149,28 @@ def _gain_field(view: Tensor, settings: Augmentation, generator: torch.Generator
     1/e … e."""
     batch, _, h, w = view.shape
     constant, across, down = torch.randn(3, batch, 1, 1, 1, generator=generator, device=view.device)
-    y = (torch.arange(h, device=view.device) - h / 2)[:, None] / 100.0
-    x = (torch.arange(w, device=view.device) - w / 2) / 100.0
     knots = torch.randn(batch, 1, 3, 3, generator=generator, device=view.device)
-    bend = F.interpolate(knots, size=(h, w), mode="bicubic", align_corners=True)
-    plane = settings.gain_slope * (across * x + 0.5 * down * y)
-    return torch.exp(torch.clamp(settings.gain * constant + plane + settings.gain_bend * bend, -1.0, 1.0))
+    weights = F.pad(settings.gain_bend * knots, (0, 2, 0, 2))
+    weights[..., 3:4, 3:4] = settings.gain * constant
+    weights[..., 3:4, 4:5] = settings.gain_slope * across
+    weights[..., 4:5, 3:4] = settings.gain_slope * 0.5 * down
+    log = _curves(h, view.device) @ weights @ _curves(w, view.device).T
+    tail = torch.randn(batch, 1, 1, 1, generator=generator, device=view.device)
+    log = log * torch.exp(settings.gain_tail * tail) - _rim(batch, w, settings.rim, generator, view.device)
+    return log.clamp_(-1.0, 1.0).exp_()
+
+
+def _rim(batch: int, w: int, chance: float, generator: torch.Generator, device: torch.device) -> Tensor:
+    """(B, 1, 1, w) log of the light lost at one end of the rows: up to 0.4, falling by 1/e within 4 to 32 px."""
+    side, has, depth, length = torch.rand(4, batch, 1, 1, 1, generator=generator, device=device)
+    along = torch.arange(w, device=device, dtype=torch.float32)
+    along = torch.where(side < 0.5, along, along.flip(0))
+    return torch.where(has < chance, 0.4 * depth, 0.0) * torch.exp(-along / (4.0 * 8.0**length))
+
+
+@lru_cache(maxsize=16)
+def _curves(n: int, device: torch.device) -> Tensor:
+    """(n, 5) along an axis of n px: what each of three knots gives to a bicubic curve, 1, and the place in 100 px."""
+    bend = F.interpolate(torch.eye(3)[None, None], size=(n, 3), mode="bicubic", align_corners=True)[0, 0]
+    place = (torch.arange(n) - n / 2)[:, None] / 100.0
+    return torch.cat([bend, torch.ones(n, 1), place], 1).to(device)

@@ -19,6 +19,7 @@ from training.data.sample import Sample, concatenate
 from training.data.shard_reader import ShardReader, Share
 from training.data.shards import ShardSet
 from training.data.windows import Loading, prepared, require_large_enough
+from training.memory import keep_memory_in_worker
 
 SUBSTITUTES = 16
 """Frames tried in place of an unreadable one before a batch is given up."""
@@ -67,6 +68,7 @@ class Batches(Iterable[Sample]):
             sampler=None if isinstance(made, IterableDataset) else numbers,
             num_workers=settings.workers,
             pin_memory=settings.pin and torch.cuda.is_available(),
+            worker_init_fn=keep_memory_in_worker,
         )
 
     @property

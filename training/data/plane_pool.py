@@ -17,9 +17,13 @@ from torch import Tensor
 
 from runtime_py.files import write_atomic
 from training.data.sample import Sample
+from training.memory import keep_memory
 
 FEW = 4
 """Scenes that are made sooner than a process is started for them."""
+
+FEW_SAMPLES = 64
+"""In memory at a time while all are looked at."""
 
 
 class Maker(Protocol):
@@ -75,12 +79,23 @@ class PlanePool:
         if len(indices) <= FEW:
             yield from (_made(self.maker, index) for index in indices)
             return
-        with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+        with ProcessPoolExecutor(workers, get_context("spawn"), keep_memory) as pool:
             yield from pool.map(_made, [self.maker] * len(indices), indices)
 
-    def batch(self, size: int, generator: torch.Generator) -> Sample:
-        """`size` samples drawn with replacement."""
-        return self._sample(torch.randint(len(self.pixels), (size,), generator=generator).tolist())
+    def batch(self, size: int, generator: torch.Generator, weights: Tensor | None = None) -> Sample:
+        """`size` samples drawn with replacement, with probabilities proportional to `weights` where given."""
+        if weights is None:
+            return self._sample(torch.randint(len(self.pixels), (size,), generator=generator).tolist())
+        return self._sample(torch.multinomial(weights, size, replacement=True, generator=generator).tolist())
+
+    def spread(self) -> Tensor:
+        """(N,) deviation of each sample's disparity in px, from every fourth pixel of each side."""
+        found = []
+        for first in range(0, len(self.pixels), FEW_SAMPLES):
+            thinned = np.asarray(self.pixels[first : first + FEW_SAMPLES, :, ::4, ::4], np.float32)
+            sample = self.maker.sample(torch.from_numpy(thinned))
+            found.append(sample.disparity.flatten(1).std(1))
+        return torch.cat(found)
 
     def every(self) -> Sample:
         """All samples in order."""

@@ -2,23 +2,42 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from runtime_py.contract import Preprocess
+from runtime_py.errors import ContractError
 
 
 def preprocess(view: Tensor, settings: Preprocess) -> Tensor:
     """A linear view (B, 1, H, W) to a network input of the same shape, within ±settings.limit.
 
-    Negative samples (noise below black) count as 0, in the mean too. A black view gives zeros.
+    Negative samples (noise below black) count as 0, in the mean too. A black view gives zeros. Raises ContractError for
+    a view that is smaller than what the box reaches over.
     """
     light = torch.clamp(view, min=0.0)
     mean = torch.clamp(light.mean(dim=(2, 3), keepdim=True), min=1e-6)
-    log = torch.log(light / mean + settings.floor)
-    radius = settings.box // 2
-    padded = F.pad(log, (radius, radius, radius, radius), mode="reflect")
-    # A box is separable; one two-dimensional pooling would take 15 times as long as these two.
-    local = F.avg_pool2d(F.avg_pool2d(padded, (settings.box, 1), stride=1), (1, settings.box), stride=1)
-    return torch.clamp((log - local) * settings.gain, -settings.limit, settings.limit)
+    log = (light / mean).add_(settings.floor).log_()
+    radius, (h, w) = settings.box // 2, view.shape[-2:]
+    # A box is separable, and multiplying by matrices takes a fifth of the time of pooling over its 31 samples.
+    local = band(h, radius, view.device) @ (log @ band(w, radius, view.device).T)
+    return (log - local).mul_(settings.gain).clamp_(-settings.limit, settings.limit)
+
+
+@lru_cache(maxsize=16)
+def band(n: int, radius: int, device: torch.device = torch.device("cpu")) -> Tensor:  # noqa: B008
+    """(n, n) float32 that turns n samples into their means over 2·radius + 1 of them; every row sums to 1.
+
+    Borders are mirrored without repeating the edge sample, which needs n > radius: raises ContractError otherwise. The
+    caller shares the tensor with everybody else, so it must not be written to.
+    """
+    if n <= radius:
+        raise ContractError(
+            f"a view {n} px wide or high has no mean over {2 * radius + 1} px; it takes {radius + 1} px at least"
+        )
+    samples = (torch.arange(n)[:, None] + torch.arange(-radius, radius + 1)).abs()
+    mirrored = torch.where(samples < n, samples, 2 * (n - 1) - samples)
+    share = torch.full(mirrored.shape, 1.0 / (2 * radius + 1))
+    return torch.zeros(n, n).scatter_add_(1, mirrored, share).to(device)

@@ -10,6 +10,7 @@ from torch import nn
 
 from runtime_py.errors import DpocketError
 from training.models import blocks, pocket, pyramid
+from training.models.mobile_unet import MobileUNet
 from training.models.mono_net import MonoNet
 from training.models.mono_stereo import MonoStereo
 from training.models.pocket import PocketStudent
@@ -20,6 +21,7 @@ MODELS: Mapping[str, Callable[..., nn.Module]] = MappingProxyType(
     {
         "pocket": PocketStudent,
         "pyramid": PyramidStudent,
+        "mobile_unet": MobileUNet,
         "mono_net": MonoNet,
         "stereo_net": StereoNet,
         "mono_stereo": MonoStereo,
@@ -32,17 +34,20 @@ class Form:
     """What a network takes and gives.
 
     Heights and widths must be multiples of `size_multiple`. `outputs` names the tensors of a student in the order in
-    which its forward returns them; a network with none is no student and cannot be exported.
+    which its forward returns them; a network with none is no student and cannot be exported. `exportable`: a student is
+    made of what every target runs (`training.tracing`).
     """
 
     size_multiple: int
     outputs: tuple[str, ...] = ()
+    exportable: bool = True
 
 
 FORMS: Mapping[str, Form] = MappingProxyType(
     {
         "pocket": Form(pocket.SIZE_MULTIPLE, ("disparity",)),
         "pyramid": Form(pyramid.SIZE_MULTIPLE, ("disparity", "confidence")),
+        "mobile_unet": Form(blocks.SIZE_MULTIPLE, ("disparity",), exportable=False),
         "mono_net": Form(blocks.SIZE_MULTIPLE),
         "stereo_net": Form(blocks.SIZE_MULTIPLE),
         "mono_stereo": Form(blocks.SIZE_MULTIPLE),

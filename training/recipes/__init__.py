@@ -8,6 +8,7 @@ from types import MappingProxyType
 from runtime_py.errors import DpocketError
 from training.recipes.base import Recipe, override
 from training.recipes.explicit import explicit
+from training.recipes.mobile_unet import mobile_unet, mobile_unet_explicit
 from training.recipes.pocket import pocket
 from training.recipes.pyramid import pyramid
 from training.recipes.recursive import recursive_1, recursive_2, recursive_3
@@ -17,6 +18,8 @@ RECIPES: Mapping[str, Callable[[], Recipe]] = MappingProxyType(
         "pocket": pocket,
         "pyramid": pyramid,
         "explicit": explicit,
+        "mobile-unet": mobile_unet,
+        "mobile-unet-explicit": mobile_unet_explicit,
         "recursive-1": recursive_1,
         "recursive-2": recursive_2,
         "recursive-3": recursive_3,

@@ -67,20 +67,28 @@ class Monitoring:
 class TaskSettings:
     """Which task of `training.tasks.TASKS` is trained, and which planes its student sees (`training.tasks.inputs`).
 
-    confidence: weight of the loss on a student's confidence, where it gives one.
+    confidence: weight of the loss on a student's confidence, where it gives one; softness, absolute: of
+    `losses.scene_scaled_l1`; relief: scenes of a fixed pool are drawn with a probability that is their spread of
+    disparity (`RELIEF`) to this power.
     """
 
     name: str = "disparity"
     inputs: str = "dp"
     confidence: float = 0.2
+    softness: float = 0.5
+    absolute: float = 1.0
+    relief: float = 0.0
 
 
 @dataclass(frozen=True)
 class Recipe:
     """An experiment. `working_width` is the image width in px at which the student is meant to be used.
 
-    `start`: a checkpoint whose weights the run begins with, none when empty. `precision`: Fabric's ("32-true",
-    "bf16-mixed", "16-mixed"). `grid`: store an integer grid beside the trained student.
+    `start`: a checkpoint or run whose weights the run begins with, or the name of a shipped one; none when empty.
+    `start_shared`: it is of another network, of which only tensors of the same name and shape are taken. `precision`:
+    Fabric's ("32-true", "bf16-mixed", "16-mixed"). `channels_last`: keep activations and weights pixel by pixel, as
+    they are convolved fastest, instead of plane by plane; results differ by rounding. `grid`: store an integer grid
+    beside the trained student.
     """
 
     name: str
@@ -97,7 +105,9 @@ class Recipe:
     output_stride: int = 4
     seed: int = 1
     start: str = ""
+    start_shared: bool = False
     precision: str = "32-true"
+    channels_last: bool = False
     grid: bool = True
 
     def to_dict(self) -> dict[str, Any]:

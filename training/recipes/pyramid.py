@@ -1,20 +1,25 @@
-"""The student with confidence and wide surroundings: `PyramidStudent` on rendered scenes, hours on two CPU cores."""
+"""The student that ships: `PyramidStudent` on rendered scenes, from a trained `PocketStudent`."""
 
 from __future__ import annotations
 
 from training.data.rendered import RenderedData
-from training.recipes.base import Optimisation, Recipe
+from training.recipes.base import Optimisation, Recipe, TaskSettings
 
 
 def pyramid() -> Recipe:
-    """60,000 steps of 8 crops of 256 px, so that a crop holds 4×4 of the coarsest cells, from 12,000 rendered scenes.
+    """Crops of 256 px, so that one holds 8×8 of the coarsest cells, drawn from scenes with relief rather than without.
 
-    Nothing trained by it ships yet.
+    Which of these choices help is in RESULTS.md ("what made the student better").
     """
     return Recipe(
         name="pyramid",
         model="pyramid",
-        data=RenderedData(size=288),
-        optimisation=Optimisation(steps=60000, batch=8, crop=256),
+        task=TaskSettings(softness=0.2, absolute=0.3, relief=1.0),
+        data=RenderedData(count=7800, size=288),
+        optimisation=Optimisation(steps=60000, batch=4, crop=256, learning_rate=1e-3),
         working_width=1008,
+        start="pocket",
+        start_shared=True,
+        precision="bf16-mixed",
+        channels_last=True,
     )

@@ -29,9 +29,10 @@ def make_task(recipe: Recipe) -> Task:
         )
     require_trainable(recipe)
     task = TASKS[name](recipe)
-    if recipe.grid and (recipe.task.inputs != "dp" or not form_of(recipe.model).outputs):
+    form = form_of(recipe.model)
+    if recipe.grid and (recipe.task.inputs != "dp" or not (form.outputs and form.exportable)):
         raise DpocketError(
-            f"an integer grid is for students that see dual pixels alone; set grid=false for '{recipe.model}' with the "
-            f"inputs '{recipe.task.inputs}'"
+            f"an integer grid is for students that are made for one and see dual pixels alone; set grid=false for "
+            f"'{recipe.model}' with the inputs '{recipe.task.inputs}'"
         )
     return task

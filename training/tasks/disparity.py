@@ -44,7 +44,7 @@ class DisparityTask:
         return build(self.recipe.model, **self.recipe.model_settings)
 
     def begin(self, network: nn.Module, start: Path) -> None:
-        load_start(network, start)
+        load_start(network, start, self.recipe.start_shared)
 
     def source(self, here: Circumstances) -> Source:
         if here.place.first:
@@ -54,11 +54,12 @@ class DisparityTask:
             return SceneBatches(FreshPool(self.recipe, here.device, parts), self.recipe, here.place, here.device)
         pool = RenderedPool(self.recipe.data, here.cache)
         pool.prepare(progress=lambda done, of: here.report("render scenes", done, of, {}))
-        return SceneBatches(FixedPool(pool), self.recipe, here.place)
+        return SceneBatches(FixedPool(pool, self.recipe.task.relief), self.recipe, here.place)
 
     def loss(self, network: nn.Module, batch: Sample) -> tuple[Tensor, Figures]:
         found = self._answer(network, batch)
-        loss = scene_scaled_l1(found.disparity, batch.disparity, batch.valid)
+        settings = self.recipe.task
+        loss = scene_scaled_l1(found.disparity, batch.disparity, batch.valid, settings.softness, settings.absolute)
         if found.confidence is None:
             return loss, {}
         more = confidence_loss(found.confidence, found.disparity, batch.disparity, batch.valid)

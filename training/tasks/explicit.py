@@ -106,7 +106,7 @@ class ExplicitTask:
     def begin(self, network: nn.Module, start: Path) -> None:
         """A student's checkpoint, or a run of this task with the same spaces."""
         if isinstance(network, Distilled) and not (start / "state.pt").is_file():
-            load_start(network.student, start)
+            load_start(network.student, start, self.recipe.start_shared)
         else:
             load_start(network, start)
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Protocol
 
 import torch
+from torch import Tensor
 from torch.utils.data import Dataset
 
 from training.data.augment import augment
@@ -31,20 +32,30 @@ class Pool(Protocol):
         """`size` samples for part `part` of the batch of `step`."""
 
 
-class FixedPool:
-    """All parts draw from the same scenes, which stay."""
+RELIEF = (0.1, 1.5)
+"""Limits in px of the spread of disparity that a scene is drawn by."""
 
-    def __init__(self, scenes: Drawn) -> None:
+
+class FixedPool:
+    """All parts draw from the same scenes, which stay; from those of more relief more often (`TaskSettings.relief`).
+
+    Half of the rendered scenes spread over less than 0.2 px: phones see such, but little is to be learnt from them.
+    """
+
+    def __init__(self, scenes: Drawn, relief: float = 0.0) -> None:
         self.scenes = scenes
+        self.weights = scenes.spread().clamp(*RELIEF) ** relief if relief else None
 
     def draw(self, step: int, part: int, size: int, generator: torch.Generator) -> Sample:
-        return self.scenes.batch(size, generator)
+        return self.scenes.batch(size, generator, self.weights)
 
 
 class Drawn(Protocol):
     """A pool that samples are drawn from with replacement, such as `RenderedPool`."""
 
-    def batch(self, size: int, generator: torch.Generator) -> Sample: ...
+    def batch(self, size: int, generator: torch.Generator, weights: Tensor | None = None) -> Sample: ...
+
+    def spread(self) -> Tensor: ...
 
 
 class FreshPool:

@@ -21,7 +21,11 @@ from training.tasks.stereo_teacher import StereoTeacher, stereo_views
 from training.warp import left_from_right, pyramid
 
 TAPS: Mapping[str, tuple[str, str]] = MappingProxyType(
-    {"pocket": ("merge_quarter", "merge_eighth"), "pyramid": ("merge4", "merge8")}
+    {
+        "pocket": ("merge_quarter", "merge_eighth"),
+        "pyramid": ("merge_quarter", "merge_eighth"),
+        "mobile_unet": ("decoder.2", "decoder.1"),
+    }
 )
 """By network, the modules whose results at 1/4 and 1/8 of each side stand for what the student sees."""
 
@@ -55,7 +59,9 @@ class Distilled(nn.Module):
         self.project: nn.Module | None = None
         if teacher is not None:
             with torch.no_grad():
+                self.eval()  # batch norms must not learn from a grey picture
                 ours = self(*planes).quarter
+                self.train()
             if not ours.numel():
                 raise DpocketError(f"the network '{model}' shows no features; feature space knows {', '.join(TAPS)}")
             grey = torch.zeros(1, teacher.colours, 64, 64)

@@ -11,9 +11,17 @@ from torch import Tensor, nn
 
 from runtime_py.errors import DpocketError
 
+SHIPPED = Path(__file__).parents[1] / "weights"
+
 
 def start_weights(start: Path) -> Mapping[str, Tensor]:
-    """The averaged weights of a run's folder, or those of a .safetensors file. Raises DpocketError without any."""
+    """The averaged weights of a run's folder, those of a .safetensors file, or shipped ones by their name.
+
+    Raises DpocketError without any.
+    """
+    shipped = SHIPPED / f"{start}.safetensors"
+    if not start.exists() and shipped.is_file():
+        start = shipped
     state = start / "state.pt"
     path = state if state.is_file() else start / "student.safetensors" if start.is_dir() else start
     if not path.is_file():
@@ -28,9 +36,17 @@ def start_weights(start: Path) -> Mapping[str, Tensor]:
     return weights
 
 
-def load_start(network: nn.Module, start: Path) -> None:
-    """Put the weights at `start` into `network`. Raises DpocketError where they are those of another network."""
+def load_start(network: nn.Module, start: Path, shared: bool = False) -> None:
+    """Put the weights at `start` into `network`; with `shared` those of another network's that have a tensor of their
+    name and shape here. Raises DpocketError where they are those of another network, with `shared` where none fits.
+    """
+    weights = dict(start_weights(start))
+    if shared:
+        own = network.state_dict()
+        weights = {name: t for name, t in weights.items() if name in own and own[name].shape == t.shape}
+        if not weights:
+            raise DpocketError(f"the weights at {start} share no tensor with this network")
     try:
-        network.load_state_dict(dict(start_weights(start)))
+        network.load_state_dict(weights, strict=not shared)
     except RuntimeError as e:
         raise DpocketError(f"the weights at {start} are not those of this network: {str(e).splitlines()[-1]}") from e
