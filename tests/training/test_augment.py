@@ -18,7 +18,7 @@ from training.data.sample import Sample
 from training.optics import aperture
 from training.render import render_pair
 
-EVEN = Augmentation(gain=0.0, gain_slope=0.0, gain_bend=0.0, gain_tail=0.0, rim=0.0, veil=0.0)
+EVEN = Augmentation(gain=0.0, gain_slope=0.0, gain_bend=0.0, gain_tail=0.0, rim=0.0, jitter=0.0, veil=0.0)
 NOTHING = replace(EVEN, flip=0.0, noise=0.0, tone=0.0, eight_bit=0.0)
 
 

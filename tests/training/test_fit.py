@@ -230,6 +230,16 @@ def test_a_run_may_begin_with_the_weights_of_another(tmp_path: Path, undisturbed
     assert all(torch.equal(begun[name], trained[name]) for name in trained)
 
 
+def test_a_run_may_begin_with_what_it_shares_with_a_shipped_student(tmp_path: Path, cache: Path) -> None:
+    settings = ["model=pyramid", "model_settings={}", "start=pocket", "start_shared=true"]
+    still = override(TINY, [*settings, "optimisation.steps=1", "optimisation.learning_rate=0"])
+    fit(still, tmp_path, cache=cache)
+    begun, shipped = load_file(tmp_path / "student.safetensors"), load_file("training/weights/pocket.safetensors")
+    alike = {name for name in begun.keys() & shipped.keys() if torch.equal(begun[name], shipped[name])}
+    assert {"stem.weight", "match.bias", "context_b.weight", "merge_quarter.weight", "head.weight"} <= alike
+    assert not {"wide.weight", "down_sixteenth.weight", "confidence.weight"} & alike
+
+
 @pytest.mark.parametrize(
     ("start", "sentence"),
     [

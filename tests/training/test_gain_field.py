@@ -74,3 +74,45 @@ def test_vignetting_is_smooth_and_differs_between_the_views() -> None:
     assert float(ratio.abs().mean()) > 0.03
     assert float(ratio.diff(dim=-1).abs().max()) < 0.1
     assert float(ratio.diff(dim=-2).abs().max()) < 0.1
+
+
+def test_a_rim_darkens_one_end_of_the_rows_and_leaves_the_rest() -> None:
+    grey = Sample(*(torch.full((600, 1, 3, 200), 0.01) for _ in range(4)))
+    out = augment(grey, replace(NOTHING, rim=0.5), torch.Generator().manual_seed(2))
+    loss = -torch.log(out.left / out.left.amax((2, 3), keepdim=True))[:, 0, 1].double()
+    ends = loss[:, [0, -1]]
+    lit = ends.min(1).values
+    assert float(lit.max()) < 0.4 * math.exp(-199 / 32) + 1e-6
+    dark = ends.max(1).values
+    assert 0.39 < float(dark.max()) <= 0.4
+    # Half of the samples have a rim, on either side, 0.2 deep on average.
+    has = dark > 1e-4
+    assert float(has.double().mean()) == pytest.approx(0.5, abs=4 * 0.5 / math.sqrt(600))
+    first = ends[has][:, 0] > ends[has][:, 1]
+    assert float(first.double().mean()) == pytest.approx(0.5, abs=4 * 0.5 / math.sqrt(300))
+    assert float(dark[has].mean()) == pytest.approx(0.2, abs=4 * 0.4 / math.sqrt(12 * 300))
+    # It falls by 1/e every so many px, from its end on.
+    one = loss[has][0] if ends[has][0, 0] > ends[has][0, 1] else loss[has][0].flip(0)
+    ratio = one[1:6] / one[:5]
+    assert float(ratio.std()) < 1e-3
+    assert math.exp(-1 / 4) <= float(ratio.mean()) <= math.exp(-1 / 32)
+
+
+def test_a_tail_scales_the_field_of_a_view_by_a_log_normal_factor() -> None:
+    plain, tailed = (gain_ratios(4000, (2, 2), gain=0.01, gain_tail=tail)[:, 0, 0] for tail in (0.0, 0.5))
+    # A normal times exp(N(0, t)) has exp(2 t²) times its variance, and a kurtosis of 3 exp(4 t²) where it was 3.
+    assert float(tailed.var() / plain.var()) == pytest.approx(math.exp(0.5), rel=0.15)
+    kurtosis = float((tailed**4).mean() / tailed.var() ** 2)
+    # The difference of two such views keeps half of the excess.
+    assert kurtosis - 3 == pytest.approx((3 * math.exp(1.0) - 3) / 2, rel=0.5)
+
+
+def test_stray_light_is_added_to_a_view_as_a_share_of_its_mean() -> None:
+    step = torch.full((2000, 1, 2, 2), 0.002)
+    step[..., 1] = 0.018
+    grey = Sample(*(step.clone() for _ in range(4)))
+    out = augment(grey, replace(NOTHING, veil=0.006), torch.Generator().manual_seed(5))
+    contrast = (out.left[..., 1] - out.left[..., 0])[:, 0, 0].double()
+    stray = (out.left[..., 0] + out.left[..., 1])[:, 0, 0].double() / 2 / contrast * 0.016 / 0.01 - 1
+    assert float(stray.std()) == pytest.approx(0.006, rel=4 / math.sqrt(2 * 2000))
+    assert float(stray.mean()) == pytest.approx(0, abs=4 * 0.006 / math.sqrt(2000))

@@ -50,3 +50,20 @@ def test_truth_that_is_not_valid_may_be_nan() -> None:
     loss = scene_scaled_l1(prediction, disparity, valid)
     assert torch.isfinite(loss)
     assert loss == scene_scaled_l1(prediction, spoiled, valid)
+
+
+def test_only_the_share_that_is_absolute_counts_an_offset_of_the_whole_sample() -> None:
+    truth = torch.randn(2, 1, 8, 8, generator=torch.Generator().manual_seed(1))
+    valid = torch.ones_like(truth)
+    moved = truth + torch.tensor([0.7, -0.2])[:, None, None, None]
+    whole = float(scene_scaled_l1(moved, truth, valid))
+    assert float(scene_scaled_l1(moved, truth, valid, absolute=0.0)) == pytest.approx(0, abs=1e-6)
+    assert float(scene_scaled_l1(moved, truth, valid, absolute=0.3)) == pytest.approx(0.3 * whole, rel=1e-5)
+
+
+def test_errors_less_their_mean_computed_by_hand_where_not_all_is_valid() -> None:
+    truth, valid = torch.zeros(1, 1, 1, 4), torch.tensor([[[[1.0, 1.0, 1.0, 0.0]]]])
+    prediction = torch.tensor([[[[1.0, 2.0, 6.0, 99.0]]]])
+    # Errors 1, 2, 6 with mean 3: |-2| + |-1| + |3| = 6 over three pixels, by a softness of 0.2 and no spread.
+    assert float(scene_scaled_l1(prediction, truth, valid, 0.2, 0.0)) == pytest.approx(6 / 3 / 0.2)
+    assert float(scene_scaled_l1(prediction, truth, valid, 0.2, 0.5)) == pytest.approx((6 + 9) / 2 / 3 / 0.2)

@@ -15,6 +15,7 @@ from benchmarks.block_matching import matched_disparity
 from training.data import plane_pool
 from training.data.rendered import RenderedData, RenderedPool, render_sample
 from training.optics import random_aperture, splat_kernels
+from training.tasks.scenes import RELIEF, FixedPool
 
 TINY = RenderedData(count=70, size=16)
 
@@ -142,3 +143,22 @@ def test_truth_of_random_scenes_is_what_block_matching_finds() -> None:
             errors.append(abs(matched_disparity(left[window], right[window]) - truth[24:72, 24:72].mean()))
     assert len(errors) >= 5
     assert np.median(errors) < 0.2
+
+
+def test_spread_of_a_pool_is_the_deviation_of_each_samples_disparity() -> None:
+    pool = RenderedPool(TINY, None)
+    disparity = np.asarray(pool.pixels[:, 2, ::4, ::4], np.float64)
+    expected = disparity.reshape(len(disparity), -1).std(1, ddof=1)
+    np.testing.assert_allclose(pool.spread().numpy(), expected, rtol=1e-4, atol=1e-6)
+
+
+def test_scenes_of_more_relief_are_drawn_as_much_more_often_as_asked() -> None:
+    pool = RenderedPool(TINY, None)
+    spread = pool.spread()
+    weights = spread.clamp(*RELIEF) ** 2
+    drawn = FixedPool(pool, 2.0).draw(0, 0, 4000, torch.Generator().manual_seed(1))
+    planes = pool.every().disparity
+    counts = torch.tensor([float((drawn.disparity == plane).flatten(1).all(1).sum()) for plane in planes])
+    expected = 4000 * weights / weights.sum()
+    assert float(((counts - expected) / expected.sqrt()).square().sum()) < len(planes) + 5 * (2 * len(planes)) ** 0.5
+    assert FixedPool(pool).weights is None

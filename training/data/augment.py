@@ -37,6 +37,9 @@ class Augmentation:
     """Deviation of the log of a factor on all three: few sensors have a field many times the usual one."""
     rim: float = 0.25
     """Chance that a view darkens towards one end of its rows, as at the border of a sensor."""
+    jitter: float = 0.3
+    """Largest deviation, px, of a random displacement of each view that turns within some 5 to 24 px: what local
+    differences of real halves do to matching, and surroundings must outvote."""
     veil: float = 0.006
     """Deviation of stray light in a view, as a share of its mean: views of real pairs differ most where it is dark."""
     correlated: float = 0.5
@@ -122,7 +125,7 @@ def _photographed(sample: Sample, settings: Augmentation, generator: torch.Gener
             continue
         plane = plane * exposure
         if name != "rgb":
-            plane *= _gain_field(plane, settings, generator)
+            plane = _jittered(plane, settings.jitter, generator) * _gain_field(plane, settings, generator)
             stray = torch.randn(len(plane), 1, 1, 1, generator=generator, device=plane.device)
             plane = plane + settings.veil * stray * plane.mean((2, 3), keepdim=True)
         noise = standard_noise(plane, generator)
@@ -142,6 +145,24 @@ def _photographed(sample: Sample, settings: Augmentation, generator: torch.Gener
 
 def _stored_in_eight_bits(view: Tensor, some: Some) -> Tensor:
     return (torch.round(255.0 * view ** (1 / 2.2)) / 255.0) ** 2.2
+
+
+def _jittered(view: Tensor, largest: float, generator: torch.Generator) -> Tensor:
+    """The view with its pixels displaced by random smooth offsets, small enough for a slope to tell what they meet.
+
+    Their deviation is `largest` times the square of a uniform number, so that most samples hardly move.
+    """
+    batch, _, h, w = view.shape
+    cell = int(torch.randint(5, 25, (1,), generator=generator, device=view.device))
+    knots = torch.randn(batch, 2, h // cell + 2, w // cell + 2, generator=generator, device=view.device)
+    size = largest * torch.rand(batch, 1, 1, 1, generator=generator, device=view.device) ** 2
+    if largest == 0.0:
+        return view
+    moved = F.interpolate(size * knots, size=(h, w), mode="bilinear", align_corners=True)
+    across, down = torch.zeros_like(view), torch.zeros_like(view)
+    across[..., 1:-1] = 0.5 * (view[..., 2:] - view[..., :-2])
+    down[..., 1:-1, :] = 0.5 * (view[..., 2:, :] - view[..., :-2, :])
+    return (view + moved[:, :1] * across + moved[:, 1:] * down).clamp_(min=0.0)
 
 
 def _gain_field(view: Tensor, settings: Augmentation, generator: torch.Generator) -> Tensor:

@@ -14,9 +14,9 @@ def pyramid() -> Recipe:
     return Recipe(
         name="pyramid",
         model="pyramid",
-        task=TaskSettings(softness=0.2, absolute=0.3, relief=1.0),
+        task=TaskSettings(softness=0.2, absolute=0.3, relief=0.5),
         data=RenderedData(count=7800, size=288),
-        optimisation=Optimisation(steps=60000, batch=4, crop=256, learning_rate=1e-3),
+        optimisation=Optimisation(steps=36000, batch=4, crop=256, learning_rate=1e-3),
         working_width=1008,
         start="pocket",
         start_shared=True,
