@@ -28,6 +28,9 @@ from training.viewpoint import Surfaces, Viewpoint
 PLACES: Mapping[str, float] = MappingProxyType({"C": -1.0, "B": 0.0, "A": 1.0})
 """Where each phone stands, in baselines to the right of B, which is the reference camera of the scene."""
 
+LEAST = 0.01
+"""Disparity of the farthest point of windows that are cut out where neighbours show the same, as a share of theirs."""
+
 NEIGHBOUR: Mapping[str, str] = MappingProxyType({"C": "B", "B": "A", "A": "B"})
 """The phone that a phone's stereo disparity is measured against."""
 
@@ -44,11 +47,14 @@ class Phone:
 
 @dataclass(frozen=True)
 class Rig:
-    """phones: by the names of `PLACES`; baseline: (B,) metres between neighbours; dp_axis: of all of them."""
+    """phones: by the names of `PLACES`; baseline: (B,) metres between neighbours; dp_axis: of all of them; level: (B,)
+    1/m, the inverse depth at which neighbours show a point on the same column, infinity by default. Windows of two
+    pictures that are cut out where both show the same things have another one."""
 
     phones: Mapping[str, Phone]
     baseline: Tensor
     dp_axis: str = "vertical"
+    level: Tensor | None = None
 
 
 @dataclass(frozen=True)
@@ -58,7 +64,7 @@ class Frame:
     pair: the dual-pixel pair with its truth, on the sensor's own pixels; rgb: (B, 3, H, W) rectified; registered_rgb:
     the same, warped to the pixels of the pair; homography: (B, 3, 3), takes px (x, y, 1) of the rectified picture to px
     of the pair, both from the centre. On the pixels of rgb, (B, 1, H, W): disparity px, the stereo disparity that a
-    teacher would find, focal·baseline/depth; inverse_depth 1/m; hidden, 1 where something hides the point from the
+    teacher would find, focal·baseline·(1/depth - level); inverse_depth 1/m; hidden, 1 where something hides the point from the
     neighbouring phone.
     """
 
@@ -83,26 +89,35 @@ def pixel4_camera(generator: torch.Generator, batch: int, width: int) -> Camera:
     return Camera(random_aperture(generator, batch), slope, focus, focal)
 
 
-def random_rig(generator: torch.Generator, scene: Scene, camera: Camera, dp_axis: str = "vertical") -> Rig:
+def random_rig(
+    generator: torch.Generator, scene: Scene, camera: Camera, dp_axis: str = "vertical", width: int | None = None
+) -> Rig:
     """Phones like `camera`, each focused for itself, turned by about half a degree and shifted by about a px.
 
     The baseline gives the scene a mean stereo disparity of 3 % of the width, as dpMV has (18.5 of 600 px), or less
-    where its nearest point would have more than 10 %.
+    where its nearest point would have more than 10 %. `width`: px, of the pictures that the scene is a window of, its
+    own by default. The windows of neighbours are then cut out where both show the same, and the baseline is less
+    where disparities would differ by more than 10 % of the window.
     """
 
     def normal(count: int) -> Tensor:
         return torch.randn(camera.slope.shape[0], count, generator=generator, device=generator.device)
 
     inverse_depth = front_most(scene)[1]
-    width = scene.texture.shape[-1]
+    window = scene.texture.shape[-1]
     mean, nearest = inverse_depth.mean((1, 2, 3)), inverse_depth.amax((1, 2, 3))
-    baseline = width / camera.focal_px * torch.minimum(0.03 / mean, 0.1 / nearest).clamp(max=10.0)
-    reach = (nearest - inverse_depth.amin((1, 2, 3))) / 4
+    span = nearest - inverse_depth.amin((1, 2, 3))
+    reach = span / 4
+    baseline = (width or window) / camera.focal_px * torch.minimum(0.03 / mean, 0.1 / nearest).clamp(max=10.0)
+    level = None
+    if width is not None:
+        baseline = torch.minimum(baseline, 0.1 * window / (camera.focal_px * span.clamp(min=1e-6)))
+        level = nearest - span - LEAST * window / (camera.focal_px * baseline)
     phones = {}
     for name in PLACES:
         focus = (camera.focus + reach * normal(1)[:, 0]).clamp(min=0.0)
         phones[name] = Phone(replace(camera, focus=focus), 0.009 * normal(3), normal(2))
-    return Rig(phones, baseline, dp_axis)
+    return Rig(phones, baseline, dp_axis, level)
 
 
 def photograph(scene: Scene, rig: Rig, margin: int = 24) -> dict[str, Frame]:
@@ -113,26 +128,43 @@ def photograph(scene: Scene, rig: Rig, margin: int = 24) -> dict[str, Frame]:
 
 def _frame(surfaces: Surfaces, rig: Rig, name: str, margin: int) -> Frame:
     phone = rig.phones[name]
-    viewpoint = Viewpoint(phone.camera.focal_px, to_the_right(PLACES[name] * rig.baseline))
-    sensor = replace(viewpoint, rotation=phone.rotation, principal=phone.principal)
+    viewpoint = _rectified(rig, phone, PLACES[name])
+    shift = _shift(rig, phone, PLACES[name])
+    sensor = replace(viewpoint, rotation=phone.rotation, principal=phone.principal + shift)
+    back = torch.eye(3, dtype=torch.float64, device=shift.device).repeat(shift.shape[0], 1, 1)
+    back[:, :2, 2] -= shift.double()
+    homography = (sensor.homography.double() @ back).float()
     seen = surfaces.seen_from(viewpoint)
     inverse_depth = front_most(seen)[1]
     # The blur of the rectified picture is that of a sensor which is not turned: with a rotation of a degree, a plane of
     # focus that is tilted by a degree is all the difference.
     rgb = render_image(seen, phone.camera, margin=0)
-    direction = PLACES[NEIGHBOUR[name]] - PLACES[name]
-    neighbour = Viewpoint(phone.camera.focal_px, to_the_right(direction * rig.baseline))
+    neighbour = _rectified(rig, phone, PLACES[NEIGHBOUR[name]] - PLACES[name])
     h, w = rgb.shape[-2:]
+    above = inverse_depth if rig.level is None else inverse_depth - rig.level[:, None, None, None]
     planes = (
         rgb,
-        warp(rgb, torch.linalg.inv(sensor.homography.double()).float()),
-        (phone.camera.focal_px * rig.baseline)[:, None, None, None] * inverse_depth,
+        warp(rgb, torch.linalg.inv(homography.double()).float()),
+        (phone.camera.focal_px * rig.baseline)[:, None, None, None] * above,
         inverse_depth,
         Surfaces(seen).hidden_from(neighbour),
     )
     cut = [plane[..., margin : h - margin, margin : w - margin] for plane in planes]
     pair = _pair(surfaces.seen_from(sensor), phone.camera, rig.dp_axis, margin)
-    return Frame(pair, cut[0], cut[1], sensor.homography, *cut[2:])
+    return Frame(pair, cut[0], cut[1], homography, *cut[2:])
+
+
+def _rectified(rig: Rig, phone: Phone, place: float) -> Viewpoint:
+    position = to_the_right(place * rig.baseline)
+    return Viewpoint(phone.camera.focal_px, position, principal=_shift(rig, phone, place))
+
+
+def _shift(rig: Rig, phone: Phone, place: float) -> Tensor:
+    """(B, 2) px by which a sensor `place` baselines to the right is shifted so that the rig's level stays where it is."""
+    shift = torch.zeros_like(phone.principal)
+    if rig.level is not None:
+        shift[:, 0] = place * phone.camera.focal_px * rig.baseline * rig.level
+    return shift
 
 
 def _pair(scene: Scene, camera: Camera, dp_axis: str, margin: int) -> Rendered:

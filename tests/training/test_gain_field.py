@@ -19,6 +19,7 @@ NOTHING = Augmentation(
     gain_bend=0.0,
     gain_tail=0.0,
     rim=0.0,
+    jitter=0.0,
     veil=0.0,
     noise=0.0,
     tone=0.0,
@@ -116,3 +117,20 @@ def test_stray_light_is_added_to_a_view_as_a_share_of_its_mean() -> None:
     stray = (out.left[..., 0] + out.left[..., 1])[:, 0, 0].double() / 2 / contrast * 0.016 / 0.01 - 1
     assert float(stray.std()) == pytest.approx(0.006, rel=4 / math.sqrt(2 * 2000))
     assert float(stray.mean()) == pytest.approx(0, abs=4 * 0.006 / math.sqrt(2000))
+
+
+def test_jitter_displaces_pixels_smoothly_by_the_stated_deviation_in_each_view_anew() -> None:
+    ramp = 0.01 + 0.0001 * torch.arange(96.0).expand(400, 1, 96, 96)
+    grey = Sample(*(ramp.clone() for _ in range(4)))
+    plain = augment(grey, NOTHING, torch.Generator().manual_seed(6))
+    out = augment(grey, replace(NOTHING, jitter=0.3), torch.Generator().manual_seed(6))
+    slope = plain.left[:, :, :, 40:41] - plain.left[:, :, :, 39:40]
+    moved, other = ((after - before) / slope for after, before in ((out.left, plain.left), (out.right, plain.right)))
+    inner = moved[:, 0, 8:-8, 8:-8].double()
+    # 0.3 times the square of a uniform number, whose mean square is 1/5, spread bilinearly, which leaves (2/3)² of it.
+    assert float(inner.std()) == pytest.approx(0.3 * math.sqrt(1 / 5 * 4 / 9), rel=0.1)
+    assert float(inner.mean()) == pytest.approx(0, abs=0.01)
+    assert abs(float((inner * other[:, 0, 8:-8, 8:-8].double()).mean())) < 0.05 * float(inner.square().mean())
+    steps = inner.diff(dim=-1).square().mean() / inner.square().mean()
+    assert float(steps) < 0.2  # independent pixels would give 2
+    assert torch.equal(out.disparity, plain.disparity)

@@ -101,6 +101,32 @@ def test_pair_is_displaced_along_its_axis_by_the_stated_disparity_of_each_focus(
         torch.testing.assert_close(pair.disparity, torch.full_like(pair.disparity, expected), rtol=1e-4, atol=0)
 
 
+def test_windows_cut_out_at_a_level_show_the_disparities_above_it() -> None:
+    """8 px·m of parallax, counted from 0.5/m: a wall at 0.8/m moves by 2.4 px instead of 6.4, turned phones or not."""
+    level = replace(TURNED, level=torch.tensor([0.5]))
+    frames = photograph(wall(0.8), level)
+    for left, right in (("C", "B"), ("B", "A")):
+        along, across = matched_displacement(*(frames[name].rgb[0, 1].numpy() for name in (left, right)))
+        assert along == pytest.approx(8.0 * 0.3, abs=0.05)
+        assert across == pytest.approx(0.0, abs=0.02)
+        torch.testing.assert_close(
+            frames[left].disparity, torch.full_like(frames[left].disparity, 2.4), rtol=1e-4, atol=0
+        )
+    for frame in frames.values():
+        np.testing.assert_allclose(np.array(windows(frame, frame.registered_rgb)), 0.0, atol=0.05)
+
+
+def test_windows_of_large_pictures_have_the_parallax_of_those_up_to_a_tenth_of_themselves() -> None:
+    generator = torch.Generator().manual_seed(5)
+    lens = pixel4_camera(generator, 2, 1008)
+    scene = random_scene(generator, lens, (128, 128), layers=3, reach=2.0)
+    own, cut = random_rig(generator, scene, lens), random_rig(generator, scene, lens, width=1008)
+    assert bool((cut.baseline > own.baseline).all())
+    disparity = photograph(scene, cut, margin=0)["B"].disparity
+    torch.testing.assert_close(disparity.amin((1, 2, 3)), torch.full((2,), 1.28), rtol=0.02, atol=0)
+    assert float(disparity.max()) <= 1.28 + 12.8 * 1.01
+
+
 def test_samples_say_what_is_registered() -> None:
     frames = photograph(wall(0.5), TURNED)
     apart, together = rig_samples(frames), rig_samples(frames, registered=True)

@@ -38,6 +38,7 @@ def test_weights_of_stage_3_are_the_papers() -> None:
     assert weights == {
         "mono": {"image": 0.7, "smoothness": 0.5, "consistency": 1.0},
         "stereo": {"image": 0.8, "smoothness": 0.5, "consistency": 1.0},
+        "truth": 0.0,
         "output": 1.0,
         "feature": 0.1,
         "long_range": 1.0,
@@ -46,7 +47,7 @@ def test_weights_of_stage_3_are_the_papers() -> None:
 
 
 def test_every_space_has_a_weight() -> None:
-    assert set(asdict(StageWeights())) == {"mono", "stereo", "masked", *SPACES}
+    assert set(asdict(StageWeights())) == {"mono", "stereo", "truth", "masked", *SPACES}
 
 
 @pytest.mark.parametrize("stage", STAGES)
@@ -92,6 +93,23 @@ def test_distillation_reaches_mono_net() -> None:
     stage_loss(3, mono, stereo, left, right, only)[0].backward()
     assert all(p.grad is None for p in network.get_submodule("stereo").parameters())
     assert all(p.grad is not None for p in network.get_submodule("mono.net.encoder").parameters())
+
+
+def test_the_truth_is_told_to_stereo_net_alone() -> None:
+    left, right = walls(1)
+    truth = torch.full((1, 1, 32, 64), 2 / 64)
+    network = pair()
+    mono, stereo = network(left, right, stage=2, mono_frozen=True)
+    weights = StageWeights(mono=NOTHING, truth=3.0)
+    loss, figures = stage_loss(2, mono, stereo, left, right, weights, truth)
+    by_hand = sum(float((d[:, :1] - 2 / 64).abs().mean()) for o in stereo for d in o.disparities) / len(stereo)
+    assert float(loss) == pytest.approx(3.0 * by_hand, rel=1e-5)
+    assert float(figures["stereo/truth"]) == pytest.approx(by_hand, rel=1e-5)
+    loss.backward()
+    assert all(p.grad is None for p in network.get_submodule("mono").parameters())
+    assert any(p.grad is not None for p in network.get_submodule("stereo").parameters())
+    with pytest.raises(DpocketError, match="loss against the truth, which is missing"):
+        stage_loss(2, mono, stereo, left, right, weights)
 
 
 def test_masked_distillation_says_how_much_is_taught() -> None:

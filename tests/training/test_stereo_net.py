@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from runtime_py.errors import DpocketError
 from training.models import build
 from training.models.refinement import Refinement, neighbours
-from training.models.stereo_net import StereoNet
+from training.models.stereo_net import StereoNet, shift_errors
 
 
 def views(size: tuple[int, int] = (32, 64), batch: int = 1) -> tuple[Tensor, Tensor]:
@@ -136,3 +136,23 @@ def test_stage_1_runs_mono_net_alone() -> None:
         mono, stereo = pair(left, right, stage=1)
     assert stereo == ()
     assert len(mono.disparities) == 4
+
+
+def test_of_the_shifted_views_that_one_agrees_which_is_moved_by_the_disparity() -> None:
+    _, right = views()
+    errors = shift_errors(torch.roll(right, 3, -1), right, 6)
+    assert errors.shape == (1, 6, 32, 64)
+    inside = errors[..., 8:-4].mean((0, 2, 3))
+    assert float(inside[3]) == pytest.approx(0.0, abs=1e-6)
+    assert float(inside.sort().values[1]) > 0.2, "the others compare unlike noise"
+
+
+def test_networks_with_shifts_have_as_many_inputs_more() -> None:
+    def first(**settings: int) -> int:
+        return int(next(StereoNet(8, **settings).parameters()).shape[1])
+
+    assert first(shifts=5) == first() + 5
+    left, right = views()
+    with torch.no_grad():
+        found = StereoNet(8, shifts=5)(left, right, torch.full((1, 2, 32, 64), 0.05))
+    assert found[-1].disparities[0].shape == (1, 2, 32, 64)

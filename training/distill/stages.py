@@ -14,6 +14,7 @@ from training.distill import SPACES, teacher_is_better
 from training.losses.figures import Figures, prefixed
 from training.losses.photometric import photometric_errors
 from training.losses.self_supervised import NOTHING, RELEASED, SelfSupervision, self_supervised_loss
+from training.losses.supervised import truth_loss
 from training.models.blocks import SCALES, Outputs
 from training.warp import pyramid
 
@@ -22,12 +23,13 @@ from training.warp import pyramid
 class StageWeights:
     """What each loss of a stage weighs; what weighs 0 is not computed.
 
-    mono, stereo: self-supervision of each network; output, feature, long_range: the spaces of `SPACES`; masked: distil
-    only where the teacher reconstructs better than the student.
+    mono, stereo: self-supervision of each network; truth: the rendered truth, of Stereo-Net alone; output, feature,
+    long_range: the spaces of `SPACES`; masked: distil only where the teacher reconstructs better than the student.
     """
 
     mono: SelfSupervision = RELEASED
     stereo: SelfSupervision = NOTHING
+    truth: float = 0.0
     output: float = 0.0
     feature: float = 0.0
     long_range: float = 0.0
@@ -54,19 +56,20 @@ def stage_loss(
     left: Tensor,
     right: Tensor,
     weights: StageWeights | None = None,
+    truth: Tensor | None = None,
 ) -> tuple[Tensor, Figures]:
     """The loss of one step in a stage (1, 2 or 3), and its parts unweighted.
 
     mono: Mono-Net's outputs; stereo: Stereo-Net's of every recursion, the last being the teacher, empty in stage 1;
-    left, right: (B, C, H, W) in 0..1; weights: `STAGES[stage]` by default. Raises DpocketError for an unknown stage and
-    when Stereo-Net's outputs are missing.
+    left, right: (B, C, H, W) in 0..1; weights: `STAGES[stage]` by default; truth: (B, 1, H, W) fraction of the width,
+    for its weight. Raises DpocketError for an unknown stage and when Stereo-Net's outputs or the truth are missing.
     """
     if weights is None:
         if stage not in STAGES:
             raise DpocketError(f"there is no stage {stage}; the stages are {', '.join(map(str, STAGES))}")
         weights = STAGES[stage]
     spaces = {name: float(getattr(weights, name)) for name in SPACES if getattr(weights, name)}
-    if not stereo and (weights.stereo != NOTHING or spaces):
+    if not stereo and (weights.stereo != NOTHING or weights.truth or spaces):
         raise DpocketError(f"stage {stage} has losses of Stereo-Net, and its outputs are missing; run both networks")
     views = pyramid(left, SCALES), pyramid(right, SCALES)
     loss, figures = self_supervised_loss([mono.disparities], *views, weights.mono)
@@ -74,6 +77,11 @@ def stage_loss(
     if weights.stereo != NOTHING:
         more, found = self_supervised_loss([o.disparities for o in stereo], *views, weights.stereo)
         loss, figures = loss + more, {**figures, **prefixed("stereo", found)}
+    if weights.truth:
+        if truth is None:
+            raise DpocketError(f"stage {stage} has a loss against the truth, which is missing; set its weight to 0")
+        more, found = truth_loss([o.disparities for o in stereo], truth)
+        loss, figures = loss + weights.truth * more, {**figures, **prefixed("stereo", found)}
     masks = None
     if spaces and weights.masked:
         with torch.no_grad():

@@ -28,4 +28,8 @@ def structural_dissimilarity(a: Tensor, b: Tensor) -> Tensor:
 
 
 def _window_mean(picture: Tensor) -> Tensor:
-    return F.avg_pool2d(F.pad(picture, (1, 1, 1, 1), mode="reflect"), 3, stride=1)
+    """Of the 3×3 pixels around: rows, then columns. On a CPU torch's pooling takes five times as long."""
+    h, w = picture.shape[-2:]
+    padded = F.pad(picture, (1, 1, 1, 1), mode="reflect")
+    rows = padded[..., :h, :] + padded[..., 1 : h + 1, :] + padded[..., 2:, :]
+    return (rows[..., :w] + rows[..., 1 : w + 1] + rows[..., 2:]) * (1.0 / 9.0)

@@ -20,10 +20,11 @@ class MonoStereo(nn.Module):
         recursions: int = 2,
         error_map: bool = False,
         summed: bool = True,
+        shifts: int = 0,
     ) -> None:
         super().__init__()
         self.mono = MonoNet(width, colours)
-        self.stereo = StereoNet(width, colours, recursions, error_map, summed)
+        self.stereo = StereoNet(width, colours, recursions, error_map, summed, shifts)
 
     def forward(
         self, left_NCHW: Tensor, right_NCHW: Tensor, stage: int = 3, mono_frozen: bool = False

@@ -12,7 +12,7 @@ def explicit() -> Recipe:
     return Recipe(
         name="explicit",
         model="pocket",
-        task=Explicit(photometric=1.0, smoothness=0.1),
+        task=Explicit(photometric=1.0, smoothness=0.1, output=0.2),
         data=RenderedData(count=2000, size=208),
         optimisation=Optimisation(steps=8000, batch=16, crop=160),
         working_width=1008,

@@ -8,7 +8,7 @@ map that it cannot know; here the map is fitted per sample, robustly, weighted b
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar
 
@@ -35,6 +35,7 @@ from training.tasks.inputs import (
     require_inputs,
     require_network_takes,
 )
+from training.tasks.rig_frames import RigFrames
 from training.tasks.rig_scenes import FITS, RigScenes
 from training.tasks.scenes import FixedPool, SceneBatches, held_out
 from training.tasks.spaces import Distilled, Seen, space_losses
@@ -43,25 +44,24 @@ from training.tasks.stereo_teacher import StereoTeacher, stereo_network
 from training.tasks.task import Circumstances, Shipped, Source
 from training.warp import left_from_right
 
-SLOPES = (0.25, 4.0)
-"""Limits of the line from a student's answer to its label, which block matching has brought near to px already."""
-
 AT_ONCE = 16
 
 
 @dataclass(frozen=True)
 class Explicit(TaskSettings):
-    """teacher, fit: as in `RigScenes`; with fit "student" nothing but `photometric` keeps the answer to an offset.
+    """teacher, fit: as in `RigScenes`; with fit "student" nothing but `photometric` keeps the answer to px.
+    sees: the folder of a run of Stereo-Net, for `feature` and `long_range`; the teacher itself when empty.
     The rest are weights of losses; what weighs 0 is not computed.
 
     photometric, smoothness: what a pair teaches without a teacher, as views that are each other's, moved; output: the
-    label; feature, long_range: spaces of `training.distill` at 1/4 and 1/8 of each side, for which the teacher must be
-    a run of Stereo-Net; masked: these two only where the teacher's disparity explains the neighbour's picture better.
+    label; feature, long_range: spaces of `training.distill` at 1/4 and 1/8 of each side; masked: these two only where
+    Stereo-Net's disparity explains the neighbour's picture better.
     """
 
     name: str = "explicit"
     teacher: str = "sgbm"
     fit: str = "matching"
+    sees: str = ""
     photometric: float = 0.0
     smoothness: float = 0.0
     output: float = 1.0
@@ -93,7 +93,7 @@ class ExplicitTask:
     def _stereo_net(self) -> StereoTeacher | None:
         if not (self.settings.feature or self.settings.long_range):
             return None
-        return stereo_network(self.settings.teacher)
+        return stereo_network(self.settings.sees or self.settings.teacher)
 
     def _student(self) -> nn.Module:
         return build(self.recipe.model, **self.recipe.model_settings)
@@ -115,14 +115,19 @@ class ExplicitTask:
         data = held_out(self.recipe.data, held_out_scenes) if held_out_scenes else self.recipe.data
         return RigScenes(data, self.recipe.working_width, self.settings.teacher, self.settings.fit)
 
+    def _labelled(self, held_out_scenes: int, here: Circumstances) -> PlanePool:
+        """Labels are cheap beside the light: what was rendered once serves every teacher."""
+        scenes = self.scenes(held_out_scenes)
+        rendered = PlanePool(RigFrames(scenes.data, scenes.width), here.cache)
+        rendered.prepare(progress=lambda done, of: here.report("render scenes", done, of, {}))
+        return opened(replace(scenes, frames=rendered.path), here.cache)
+
     def source(self, here: Circumstances) -> Source:
         if self.teacher is not None:
             self.teacher.to(here.device)
         if here.place.first:
-            opened(self.scenes(self.recipe.monitor.scenes), here.cache)
-        pool = PlanePool(self.scenes(), here.cache)
-        pool.prepare(progress=lambda done, of: here.report("render scenes", done, of, {}))
-        return SceneBatches(FixedPool(pool), self.recipe, here.place)
+            self._labelled(self.recipe.monitor.scenes, here)
+        return SceneBatches(FixedPool(self._labelled(0, here)), self.recipe, here.place)
 
     def loss(self, network: nn.Module, batch: Sample) -> tuple[Tensor, Figures]:
         settings = self.settings
@@ -156,9 +161,9 @@ class ExplicitTask:
         """Losses of the answer against the label: "output", and "confidence" where it has one."""
         found, trust = answer.disparity, batch.valid if batch.confidence is None else batch.confidence
         if self.settings.fit == "student":
+            # What is left of a minimum over all lines has the gradient that it has at the best of them.
             full = F.interpolate(found.detach(), size=batch.size, mode="nearest")
-            slope = fit_line(full, batch.disparity, trust)[0].clamp(*SLOPES)
-            _, offset = fit_line(torch.zeros_like(full), batch.disparity - slope * full, trust)
+            slope, offset = fit_line(full, batch.disparity, trust)
             found = slope * found + offset
         told = {"output": scene_scaled_l1(found, batch.disparity, trust)}
         if answer.confidence is not None:
@@ -169,7 +174,7 @@ class ExplicitTask:
     def validate(self, network: nn.Module, here: Circumstances) -> dict[str, float]:
         """Mean and worst |error| against the truth (px, where the pair shows it), plain and after a robust line."""
         scenes = self.scenes(self.recipe.monitor.scenes)
-        planes = opened(scenes, here.cache).planes()
+        planes = self._labelled(self.recipe.monitor.scenes, here).planes()
         truth, sample = scenes.truth(planes), prepared(scenes.sample(planes), self.recipe.preprocess)
         trust = planes[:, 9:10]
         side = self.recipe.optimisation.crop

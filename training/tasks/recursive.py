@@ -15,10 +15,12 @@ import torch
 from torch import Tensor, nn
 
 from runtime_py.errors import DpocketError
+from training.affine import fit_line
 from training.board import side_by_side
 from training.data.plane_pool import PlanePool, opened
 from training.data.sample import Sample
 from training.distill.stages import STAGES, StageWeights, stage_loss
+from training.losses import photometric_error
 from training.losses.figures import Figures
 from training.models import build
 from training.models.blocks import Outputs
@@ -28,6 +30,7 @@ from training.tasks.start import load_start
 from training.tasks.stereo_scenes import StereoScenes
 from training.tasks.stereo_teacher import stereo_views
 from training.tasks.task import Circumstances, Shipped, Source
+from training.warp import left_from_right
 
 AT_ONCE = 8
 
@@ -94,11 +97,13 @@ class RecursiveTask:
     def loss(self, network: nn.Module, batch: Sample) -> tuple[Tensor, Figures]:
         stage = self.settings.stage
         mono, stereo = self._outputs(network, batch, stage)
-        return stage_loss(stage, mono, stereo, *stereo_views(batch, self.colours), self.settings.weights)
+        truth = batch.disparity / batch.size[1]
+        return stage_loss(stage, mono, stereo, *stereo_views(batch, self.colours), self.settings.weights, truth)
 
     @torch.no_grad()
     def validate(self, network: nn.Module, here: Circumstances) -> dict[str, float]:
-        """Of both networks on held-out scenes, where not occluded: error in px, and the relative error of depth."""
+        """Of both networks on held-out scenes, where not occluded: error in px, plain and after a robust line, the
+        relative error of depth, and the photometric error of the left picture made from the right one."""
         pool = opened(self.scenes(self.recipe.monitor.scenes), here.cache)
         sample = pool.maker.sample(pool.planes())
         side = self.recipe.optimisation.crop
@@ -112,7 +117,12 @@ class RecursiveTask:
                 seen = (part.occluded < 0.5).float() if part.occluded is not None else part.valid
                 error = (disparity - part.disparity).abs()
                 relative = (part.disparity / disparity.clamp(min=1e-3) - 1.0).abs()
-                for what, each in ((f"{name}_epe_px", error), (f"{name}_abs_rel", relative)):
+                slope, offset = fit_line(disparity, part.disparity, seen)
+                line = (slope * disparity + offset - part.disparity).abs()
+                left, right = stereo_views(part, self.colours)
+                light = photometric_error(left_from_right(right, disparity / side), left)
+                told = {"epe_px": error, "line_px": line, "abs_rel": relative, "photometric": light}
+                for what, each in ((f"{name}_{what}", each) for what, each in told.items()):
                     mean = (each * seen).sum((1, 2, 3)) / seen.sum((1, 2, 3)).clamp(min=1.0)
                     errors.setdefault(what, []).append(mean.cpu())
         return {what: float(torch.cat(means).mean()) for what, means in errors.items()}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -16,12 +16,13 @@ from runtime_py.errors import CaptureError
 from training.affine import fit_line
 from training.data.datasets.pictures import luminance
 from training.data.plane_pool import hashed_with
-from training.data.rendered import MARGIN, RENDERER, RenderedData
+from training.data.rendered import RenderedData
 from training.data.sample import Sample
 from training.dice import pixel_grid
 from training.interpolate import transformed, warp
-from training.rig import NEIGHBOUR, PLACES, Frame, photograph, pixel4_camera, random_rig
-from training.scenes import random_scene
+from training.rig import NEIGHBOUR, PLACES
+from training.tasks.rig_frames import SOURCES as FRAMES
+from training.tasks.rig_frames import PhoneView, RigFrames
 from training.tasks.stereo_teacher import claims_run, stereo_network
 from training.teachers import Teacher, make_teacher
 
@@ -29,8 +30,8 @@ TRUTH = "truth"
 """The teacher that knows the geometry, and what is hidden from the neighbour: as good as stereo can be."""
 
 FITS = ("matching", "student", "none")
-"""How a label comes to px of the pair: by the line that fits block matching of the pair; by that one and then, at every
-step, by the one that fits the student's answer; not at all."""
+"""How a label comes to px of the pair: by the line that fits block matching of the pair; not at all, while at every step
+the student's answer comes to px of the label by the best line; not at all."""
 
 BESIDE = ((0.0, -1.0),)
 """Where the neighbour stands once a portrait frame is turned to a horizontal DP axis: above."""
@@ -40,8 +41,8 @@ FEWEST = 0.02
 
 HERE = Path(__file__).parent
 SOURCES = (
-    *RENDERER,
-    *(HERE.parent / name for name in ("rig.py", "viewpoint.py", "interpolate.py", "affine.py")),
+    *FRAMES,
+    HERE.parent / "affine.py",
     *sorted((HERE.parent / "teachers").glob("*.py")),
     HERE / "stereo_teacher.py",
     HERE / "rig_scenes.py",
@@ -52,18 +53,22 @@ SOURCES = (
 class RigScenes:
     """`data.count` scenes of `data.size` px, cut from pictures `width` px wide; one sample per phone.
 
-    teacher: `TRUTH`, what `training.teachers` takes, or the folder of a run of Stereo-Net. fit: "none" keeps its
-    disparity in px of the stereo pair; otherwise it is brought to px of the dual-pixel pair by the line that fits
-    block matching of that pair best, per sample.
+    teacher: `TRUTH`, what `training.teachers` takes, or the folder of a run of Stereo-Net. Its disparity stays in px of
+    the stereo pair; with the fit "matching" it is brought to px of the dual-pixel pair by the line that fits block
+    matching of that pair best, per sample. frames: the finished file of a pool of `RigFrames` of the same
+    scenes, which are rendered anew without one.
     """
 
     data: RenderedData
     width: int
     teacher: str = TRUTH
     fit: str = "matching"
+    frames: Path | None = field(default=None, repr=False, compare=False)
 
     def identity(self) -> str:
-        return hashed_with(repr(self), SOURCES)
+        """Also of the teacher's weights, where it is a network."""
+        teacher = repr(stereo_network(self.teacher).identity()) if claims_run(self.teacher) else ""
+        return hashed_with(repr(self) + teacher, SOURCES)
 
     @property
     def count(self) -> int:
@@ -75,12 +80,11 @@ class RigScenes:
 
     def planes(self, index: int) -> NDArray[np.float16]:
         """left, right, rgb, the neighbour's rgb on the same pixels, label, its confidence, truth px, visible."""
-        generator = torch.Generator().manual_seed(self.data.seed * 1_000_003 + index)
-        canvas = self.data.size + 2 * MARGIN
-        camera = pixel4_camera(generator, 1, self.width)
-        scene = random_scene(generator, camera, (canvas, canvas), reach=self.data.reach, colour=True)
-        frames = photograph(scene, random_rig(generator, scene, camera), MARGIN)
-        made = torch.cat([self._phone(frames, name, f"rig_{self.data.seed}_{index}_{name}") for name in frames])
+        frames, kept = RigFrames(self.data, self.width), None
+        if self.frames is not None:
+            kept = torch.from_numpy(_kept(self.frames)[index * len(PLACES) : (index + 1) * len(PLACES)].copy())
+        views = frames.views(index, kept)
+        made = torch.cat([self._phone(views, name, f"rig_{self.data.seed}_{index}_{name}") for name in views])
         return made.numpy().astype(np.float16)
 
     def sample(self, planes: Tensor) -> Sample:
@@ -102,34 +106,33 @@ class RigScenes:
         """(B, 1, H, W) the true disparity of the pairs in px, which no student is shown."""
         return planes[:, 10:11]
 
-    def _phone(self, frames: Mapping[str, Frame], name: str, called: str) -> Tensor:
-        frame, beside = frames[name], frames[NEIGHBOUR[name]]
+    def _phone(self, views: Mapping[str, PhoneView], name: str, called: str) -> Tensor:
+        view, beside = views[name], views[NEIGHBOUR[name]]
         mirrored = PLACES[NEIGHBOUR[name]] < PLACES[name]
-        label, confidence = self._label(frame, beside, mirrored, called)
-        back = torch.linalg.inv(frame.homography.double()).float()
-        exposure = 0.35 / torch.cat([frame.pair.left, frame.pair.right]).mean().clamp(min=1e-4)
+        label, confidence = self._label(view, beside, mirrored, called)
+        back = torch.linalg.inv(view.homography.double()).float()
         planes = torch.cat(
             [
-                frame.pair.left * exposure,
-                frame.pair.right * exposure,
-                frame.registered_rgb * exposure,
-                warp(beside.rgb, back) * exposure,
+                view.left,
+                view.right,
+                view.registered,
+                warp(beside.rgb, back),
                 _nearest(label, back),
                 _nearest(confidence, back),
-                frame.pair.disparity,
-                frame.pair.visible,
+                view.truth,
+                view.visible,
             ],
             1,
         )
         # The pair's axis is vertical, so that a mirror along the baseline leaves the views their roles.
         planes = torch.rot90(planes.flip(-1) if mirrored else planes, 1, (-2, -1)).clamp(-6e4, 6e4)
-        return planes if self.fit == "none" else fitted(planes)
+        return fitted(planes) if self.fit == "matching" else planes
 
-    def _label(self, frame: Frame, beside: Frame, mirrored: bool, called: str) -> tuple[Tensor, Tensor]:
+    def _label(self, view: PhoneView, beside: PhoneView, mirrored: bool, called: str) -> tuple[Tensor, Tensor]:
         """(1, 1, H, W) stereo disparity in px on the pixels of the rectified picture, 0 where unknown; confidence."""
         if self.teacher == TRUTH:
-            return frame.disparity, 1.0 - frame.hidden
-        pictures = [picture.flip(-1) if mirrored else picture for picture in (frame.rgb, beside.rgb)]
+            return view.stereo, 1.0 - view.hidden
+        pictures = [picture.flip(-1) if mirrored else picture for picture in (view.rgb, beside.rgb)]
         left, right = (luminance(picture) for picture in pictures)
         unknown = torch.zeros_like(left)
         # A view to the right stands where networks for stereo pairs look for their right picture.
@@ -158,6 +161,12 @@ def fitted(planes: Tensor) -> Tensor:
     slope, offset = fit_line(planes[:, 8:9], torch.from_numpy(matched.disparity)[None, None], trust)
     enough = float((trust > 0).float().mean() >= FEWEST)
     return torch.cat([planes[:, :8], slope * planes[:, 8:9] + offset, enough * planes[:, 9:10], planes[:, 10:]], 1)
+
+
+@lru_cache(maxsize=4)
+def _kept(file: Path) -> NDArray[np.float16]:
+    kept: NDArray[np.float16] = np.load(file, mmap_mode="r", allow_pickle=False)
+    return kept
 
 
 @lru_cache(maxsize=4)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -18,8 +18,14 @@ from training.render import front_most
 from training.scenes import random_scene
 from training.stereo import stereo_pair
 
-NEAREST = (0.05, 0.2)
-"""Range of the largest disparity of a scene, as a share of the width."""
+LEAST = 0.01
+"""Disparity of the farthest point of a scene, as a share of the width."""
+
+SPAN = (0.05, 0.15)
+"""Range of what its nearest point has more, in the same unit; less where the scene is nearly flat."""
+
+FLAT = 0.1
+"""Least difference of inverse depths that is spread over such a span, as a share of the largest of them."""
 
 HERE = Path(__file__).parent
 SOURCES = (
@@ -53,9 +59,16 @@ class StereoScenes:
         canvas = self.data.size + 2 * MARGIN
         camera = random_camera(generator, 1, self.data.reach)
         scene = random_scene(generator, camera, (canvas, canvas), reach=self.data.reach, colour=True)
-        share = NEAREST[0] + (NEAREST[1] - NEAREST[0]) * torch.rand(1, generator=generator)
-        nearest = front_most(scene)[1].amax((1, 2, 3)).clamp(min=1e-4)
-        pair = stereo_pair(scene, camera, share * self.data.size / (camera.focal_px * nearest), self.in_focus, MARGIN)
+        share = SPAN[0] + (SPAN[1] - SPAN[0]) * torch.rand(1, generator=generator)
+        inverse_depth = front_most(scene)[1]
+        far, near = (float(t) for t in torch.aminmax(inverse_depth))
+        baseline = share * self.data.size / (camera.focal_px * max(near - far, FLAT * near, 1e-4))
+        # What counts is by how much inverse depths differ: with all of them less by the same, as much parallax fits
+        # into a small picture as a large one has, and the farthest point has hardly any, as in most stereo data.
+        less = far - LEAST * self.data.size / (camera.focal_px * baseline)
+        scene = replace(scene, inverse_depth=scene.inverse_depth - less[:, None, None, None])
+        camera = replace(camera, focus=camera.focus - less)
+        pair = stereo_pair(scene, camera, baseline, self.in_focus, MARGIN)
         exposure = 0.35 / pair.left.mean().clamp(min=1e-4)
         planes = torch.cat([pair.left * exposure, pair.right * exposure, pair.disparity, pair.occluded], 1)
         return planes.clamp(-6e4, 6e4).numpy().astype(np.float16)
