@@ -76,7 +76,9 @@ def main() -> int:
         return 2
     print(table(study, scores))
     if given.json:
-        write_atomic(given.json, json.dumps(told(given.study, given.seeds, teacher, scores), indent=1).encode())
+        write_atomic(
+            given.json, json.dumps(told(given.study, given.seeds, given.settings, teacher, scores), indent=1).encode()
+        )
     return 0
 
 
@@ -177,14 +179,16 @@ def table(study: Study, scores: Mapping[str, Sequence[Scores]]) -> str:
     return "\n".join(lines)
 
 
-def told(name: str, seeds: Sequence[int], teacher: Path, scores: Mapping[str, Sequence[Scores]]) -> dict[str, object]:
+def told(
+    name: str, seeds: Sequence[int], settings: Sequence[str], teacher: Path, scores: Mapping[str, Sequence[Scores]]
+) -> dict[str, object]:
     """Everything, for a JSON file."""
     card = json.loads((teacher / "student.json").read_text())
     return {
         "study": name,
         "seeds": list(seeds),
         "teacher": scores_of(card),
-        "settings": {arm: STUDIES[name].settings_of(arm) for arm in scores},
+        "settings": {arm: [*STUDIES[name].settings_of(arm), *settings] for arm in scores},
         "runs": {arm: [dict(run) for run in runs] for arm, runs in scores.items()},
         "figures": {arm: {n: asdict(f) for n, f in own.items()} for arm, own in figures(scores).items()},
     }

@@ -82,7 +82,7 @@ STUDIES: Mapping[str, Study] = MappingProxyType(
         ),
         "mono": Study(
             "recursive-3",
-            (*RECURSIVE, "optimisation.steps=300", *(f"task.weights.stereo.{part}=0" for part in PARTS)),
+            (*RECURSIVE, "optimisation.steps=3000", *(f"task.weights.stereo.{part}=0" for part in PARTS)),
             _arms("task.weights", 1.0, 0.1, 1.0),
             ("mono_epe_px", "mono_line_px", "mono_abs_rel", "mono_photometric"),
         ),

@@ -18,7 +18,10 @@ from training.data.rendered import RenderedData
 from training.losses import CONFIDENT
 from training.models import build, form_of
 
-SHIPPED = Path(__file__).parent / "weights" / "pocket.safetensors"
+WEIGHTS = Path(__file__).parent / "weights"
+"""The folder of the checkpoints that ship."""
+
+SHIPPED = WEIGHTS / "pocket.safetensors"
 """The student that ships with the project."""
 
 

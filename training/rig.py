@@ -64,8 +64,8 @@ class Frame:
     pair: the dual-pixel pair with its truth, on the sensor's own pixels; rgb: (B, 3, H, W) rectified; registered_rgb:
     the same, warped to the pixels of the pair; homography: (B, 3, 3), takes px (x, y, 1) of the rectified picture to px
     of the pair, both from the centre. On the pixels of rgb, (B, 1, H, W): disparity px, the stereo disparity that a
-    teacher would find, focal·baseline·(1/depth - level); inverse_depth 1/m; hidden, 1 where something hides the point from the
-    neighbouring phone.
+    teacher would find, focal·baseline·(1/depth - level); inverse_depth 1/m; hidden, 1 where something hides the point
+    from the neighbouring phone.
     """
 
     pair: Rendered
@@ -160,7 +160,7 @@ def _rectified(rig: Rig, phone: Phone, place: float) -> Viewpoint:
 
 
 def _shift(rig: Rig, phone: Phone, place: float) -> Tensor:
-    """(B, 2) px by which a sensor `place` baselines to the right is shifted so that the rig's level stays where it is."""
+    """(B, 2) px by which a sensor `place` baselines to the right is shifted, so that the rig's level stays in place."""
     shift = torch.zeros_like(phone.principal)
     if rig.level is not None:
         shift[:, 0] = place * phone.camera.focal_px * rig.baseline * rig.level

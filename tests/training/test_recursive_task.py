@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 from safetensors.torch import load_file
 
+from runtime_py.errors import DpocketError
 from training.checkpoint import load_checkpoint
 from training.data.rendered import RenderedData
+from training.data.sample import Sample
 from training.fit import fit
 from training.models.mono_stereo import MonoStereo
 from training.recipes import Recipe, override, recipe
@@ -17,7 +20,8 @@ from training.tasks import make_task
 from training.tasks.explicit import ExplicitTask
 from training.tasks.rig_scenes import RigScenes
 from training.tasks.stereo_scenes import StereoScenes
-from training.tasks.stereo_teacher import stereo_network
+from training.tasks.stereo_teacher import stereo_network, stereo_views
+from training.teachers import make_teacher
 from training.warp import left_from_right
 
 SIZES = [
@@ -102,6 +106,27 @@ def test_stereo_net_labels_stereo_pairs_of_any_size(runs: dict[int, Path]) -> No
     assert label.confidence is not None
     assert 0 <= label.confidence.min() <= label.confidence.max() <= 1
     assert (label.disparity >= 0).all()
+
+
+def test_a_stereo_pair_without_colour_is_shown_grey_and_a_dual_pixel_pair_not_at_all() -> None:
+    left, right = torch.rand(2, 1, 1, 8, 8)
+    pair = Sample(left, right, left, left, pair="stereo")
+    shown = stereo_views(pair, 3)
+    for view, given in zip(shown, (left, right), strict=True):
+        torch.testing.assert_close(view, (given ** (1 / 2.2)).expand(1, 3, 8, 8))
+    with pytest.raises(DpocketError, match="no picture of a second camera"):
+        stereo_views(replace(pair, pair="dual-pixel"), 3)
+
+
+def test_stereo_net_labels_at_a_width_of_its_own_in_px_of_the_pair(runs: dict[int, Path]) -> None:
+    scenes = StereoScenes(RenderedData(count=1, size=96, seed=2))
+    sample = scenes.sample(torch.from_numpy(scenes.planes(0)).float())
+    own, narrow = (make_teacher(str(runs[2]), given) for given in ((), ("width=64",)))
+    assert own.identity() != narrow.identity()
+    label = narrow.label(sample)
+    assert label.disparity.shape == (96, 96)
+    # Untrained networks say the same fraction of the width everywhere.
+    assert float(label.disparity.mean()) == pytest.approx(float(own.label(sample).disparity.mean()), rel=0.1)
 
 
 @pytest.mark.parametrize("model", ["pocket", "pyramid", "mono_net"])

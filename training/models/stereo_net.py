@@ -56,7 +56,7 @@ class StereoNet(nn.Module):
         return tuple(estimates)
 
     def once(self, left_NCHW: Tensor, right_NCHW: Tensor, disparity: Tensor, errors: Tensor | None = None) -> Outputs:
-        """S alone, without the sum; only the finest disparity is refined. errors: `shift_errors`, where there are any."""
+        """S alone, without the sum; only the finest disparity is refined. errors: `shift_errors`, with `shifts`."""
         given = [left_NCHW, right_NCHW, disparity, *([] if errors is None else [errors])]
         if self.error_map:
             given.append((left_NCHW - left_from_right(right_NCHW, disparity[:, :1])).abs())

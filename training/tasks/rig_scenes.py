@@ -30,8 +30,8 @@ TRUTH = "truth"
 """The teacher that knows the geometry, and what is hidden from the neighbour: as good as stereo can be."""
 
 FITS = ("matching", "student", "none")
-"""How a label comes to px of the pair: by the line that fits block matching of the pair; not at all, while at every step
-the student's answer comes to px of the label by the best line; not at all."""
+"""How a label comes to px of the pair: "matching" by the line that fits block matching of the pair, "none" not at all,
+"student" not at all either, but at every step the student's answer comes to px of the label by the best line."""
 
 BESIDE = ((0.0, -1.0),)
 """Where the neighbour stands once a portrait frame is turned to a horizontal DP axis: above."""

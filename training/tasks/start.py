@@ -10,8 +10,7 @@ from safetensors.torch import load as load_tensors
 from torch import Tensor, nn
 
 from runtime_py.errors import DpocketError
-
-SHIPPED = Path(__file__).parents[1] / "weights"
+from training.checkpoint import WEIGHTS
 
 
 def start_weights(start: Path) -> Mapping[str, Tensor]:
@@ -19,7 +18,7 @@ def start_weights(start: Path) -> Mapping[str, Tensor]:
 
     Raises DpocketError without any.
     """
-    shipped = SHIPPED / f"{start}.safetensors"
+    shipped = WEIGHTS / f"{start}.safetensors"
     if not start.exists() and shipped.is_file():
         start = shipped
     state = start / "state.pt"

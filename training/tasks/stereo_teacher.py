@@ -43,12 +43,15 @@ def stereo_network(folder: str) -> StereoTeacher:
 
 
 class StereoTeacher:
-    """Mono-Net for the first estimate, Stereo-Net for the rest. It never has gradients."""
+    """Mono-Net for the first estimate, Stereo-Net for the rest. It never has gradients.
+
+    width: px to which `label` brings wider pairs, 0 for none.
+    """
 
     pairs = ("stereo",)
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, width: int = 0) -> None:
+        self.folder, self.width = folder, width
         self.mono, self.stereo = (
             load_checkpoint(folder / name).student.requires_grad_(False) for name in (MONO, STEREO)
         )
@@ -62,7 +65,7 @@ class StereoTeacher:
 
     def identity(self) -> dict[str, Any]:
         hashes = {name: sha256_of(self.folder / name) for name in (MONO, STEREO)}
-        return {"teacher": "stereo_net", **hashes, "tolerance": TOLERANCE}
+        return {"teacher": "stereo_net", **hashes, "width": self.width, "tolerance": TOLERANCE}
 
     def prepare(self, names: Sequence[str]) -> None:
         pass
@@ -76,26 +79,36 @@ class StereoTeacher:
     def label(self, sample: Sample) -> Label:
         """Label of a stereo sample of batch 1, of any size."""
         views = stereo_views(sample, self.colours)
-        h, w = sample.size
+        full = sample.size
+        if 0 < self.width < full[1]:
+            size = (round(full[0] * self.width / full[1]), self.width)
+            left, right = (F.interpolate(view, size=size, mode="bilinear", antialias=True) for view in views)
+            views = left, right
+        h, w = views[0].shape[-2:]
         height, width = (-(-side // SIZE_MULTIPLE) * SIZE_MULTIPLE for side in (h, w))
         padded = [F.pad(view, (0, width - w, 0, height - h), mode="replicate") for view in views]
-        found = self.outputs(*padded).disparities[0][0, :, :h, :w] * width
-        disparity, from_right = (np.asarray(plane.numpy(), np.float32) for plane in found)
-        return Label(disparity, left_right_agreement(disparity, from_right, TOLERANCE))
+        found = self.outputs(*padded).disparities[0][:, :, :h, :w] * width
+        of_left, of_right = (np.asarray(plane.numpy(), np.float32) for plane in found[0])
+        agreement = left_right_agreement(of_left, of_right, TOLERANCE)
+        planes = torch.stack([found[0, 0] * (full[1] / w), torch.from_numpy(agreement)])[None]
+        if (h, w) != full:
+            planes = F.interpolate(planes, size=full, mode="bilinear", align_corners=False)
+        disparity, confidence = (np.asarray(plane.numpy(), np.float32) for plane in planes[0])
+        return Label(disparity, confidence)
 
 
 def stereo_views(sample: Sample, colours: int) -> tuple[Tensor, Tensor]:
     """Both views of linear stereo pairs as the networks see them, (B, colours, H, W) in 0..1, gamma-encoded.
 
-    The pictures are `rgb` and the first of `views`; without them, in one colour, the pair itself. Raises DpocketError
-    where three colours are asked of such a pair.
+    The pictures are `rgb` and the first of `views`; without them the pair itself, grey in as many colours. Raises
+    DpocketError where the pair is of dual pixels.
     """
     if sample.rgb is not None and sample.views is not None:
         left, right = sample.rgb, sample.views[:, 0]
         if colours == 1:
             left, right = luminance(left), luminance(right)
-    elif colours == 1:
-        left, right = sample.left, sample.right
+    elif sample.pair == "stereo":
+        left, right = (view.expand(-1, colours, -1, -1) for view in (sample.left, sample.right))
     else:
-        raise DpocketError("these stereo pairs have no right picture in colour; set colours=1 in model_settings")
+        raise DpocketError("Stereo-Net sees stereo pairs, and this sample has no picture of a second camera")
     return encoded(left), encoded(right)

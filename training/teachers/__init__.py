@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from runtime_py.errors import DpocketError
-from training.teachers import checkpoint, files, sgbm, zncc
+from training.teachers import checkpoint, files, sgbm, stereo_net, zncc
 from training.teachers.teacher import Kind, Label, Teacher
 
 __all__ = ["TEACHERS", "Kind", "Label", "Teacher", "make_teacher"]
 
-TEACHERS: dict[str, Kind] = {k.name: k for k in (sgbm.KIND, zncc.KIND, checkpoint.KIND, files.KIND)}
+TEACHERS: dict[str, Kind] = {k.name: k for k in (sgbm.KIND, zncc.KIND, stereo_net.KIND, checkpoint.KIND, files.KIND)}
 """By name, in the order in which they are asked whether a text means them."""
 
 
