@@ -97,6 +97,7 @@ OPERATIONS: Mapping[str, Callable[[Call], None]] = {
     "resize_bilinear": spatial.resize_bilinear,
     "resize_nearest_neighbor": spatial.resize_nearest,
     "reverse": moves.reverse,
+    "round": arithmetic.unary("round"),
     "rsqrt": arithmetic.shifted("reciprocal_square_root", 1e-12),
     "sigmoid": arithmetic.unary("logistic"),
     "sigmoid_hard": arithmetic.unary("hard_sigmoid", alpha="alpha", beta="beta"),

@@ -79,11 +79,15 @@ def _steps_of(operation: Any) -> tuple[float, int]:
 
 
 def require_mlpackage_holds(path: Path, grid: Grid, program: Program) -> None:
-    """The quantise operations and the weights have the grid's numbers, and the weights are the program's integers."""
+    """Whatever is dequantised, tensor or weight, has the grid's numbers, and the weights are the program's integers.
+
+    A tensor is quantised on the same grid, or by its zero point after division by its scale.
+    """
     operations = mil_operations(path)
-    quantises = [op for op in operations if op.op_type in ("quantize", "dequantize")]
     expected = {(float(np.float32(s.scale)), s.zero_point) for s in grid.tensors.values()}
-    assert {_steps_of(op) for op in quantises} == expected
+    assert {_steps_of(op) for op in operations if op.op_type == "dequantize"} == expected
+    divided = {(1.0, zero) for _, zero in expected}
+    assert {_steps_of(op) for op in operations if op.op_type == "quantize"} <= expected | divided
 
     constants = {t.name: t for t in program.tensors if t.data is not None}
     weights = {op.name.split("_weight")[0]: op for op in operations if op.op_type == "constexpr_affine_dequantize"}
@@ -93,6 +97,7 @@ def require_mlpackage_holds(path: Path, grid: Grid, program: Program) -> None:
         np.testing.assert_array_equal(np.float32(op.scale.val), np.array(scales, np.float32), err_msg=name)
         data = constants[f"{name}.weight"].data
         assert data is not None
+        assert op.quantized_data.val.dtype == np.int8
         np.testing.assert_array_equal(np.sort(op.quantized_data.val, axis=None), np.sort(data, axis=None), err_msg=name)
 
 

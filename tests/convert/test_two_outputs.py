@@ -51,6 +51,7 @@ def graph() -> StudentGraph:
             nn.init.normal_(parameter, std=0.2)
     for head in (student.head, student.confidence):
         nn.init.normal_(head.weight, std=0.15)
+    nn.init.normal_(student.confidence.weight, std=0.27)
     nn.init.constant_(student.confidence.bias, 0.5)  # type: ignore[arg-type]
     return trace(student, [torch.zeros(1, 1, *SIZE)] * 2, outputs=OUTPUTS)
 
@@ -99,7 +100,7 @@ def test_litert_executorch_and_the_reference_give_identical_integers(
     artifacts: Mapping[str, Artifact], views: Views, output: str
 ) -> None:
     expected = litert(artifacts["litert"].path, dict(views), output)
-    assert len(np.unique(expected)) > 30
+    assert len(np.unique(expected)) > 10
     np.testing.assert_array_equal(executorch(artifacts["executorch"].path, dict(views), output), expected)
     for target in ("litert", "executorch"):
         np.testing.assert_array_equal(_reference(artifacts[target], views, output), expected, err_msg=target)
@@ -112,15 +113,22 @@ def test_onnxruntime_is_told_in_every_integer(artifacts: Mapping[str, Artifact],
 
 
 @pytest.mark.parametrize("output", OUTPUTS)
-def test_onnx_and_core_ml_differ_by_a_step_or_two_on_few_pixels(
+def test_onnx_differs_by_a_step_or_two_on_few_pixels(
     artifacts: Mapping[str, Artifact], views: Views, output: str
 ) -> None:
     expected = litert(artifacts["litert"].path, dict(views), output).astype(np.int64)
-    on_onnxruntime = onnxruntime(artifacts["onnx"].path, dict(views), output=output)
-    for found in (on_onnxruntime, _reference(artifacts["coreml"], views, output)):
-        difference = np.abs(found.astype(np.int64) - expected)
-        assert difference.max() <= 2
-        assert np.mean(difference > 0) < 0.02
+    found = onnxruntime(artifacts["onnx"].path, dict(views), output=output)
+    difference = np.abs(found.astype(np.int64) - expected)
+    assert difference.max() <= 2
+    assert np.mean(difference > 0) < 0.02
+
+
+@pytest.mark.parametrize("output", OUTPUTS)
+def test_core_ml_as_modelled_gives_identical_integers(
+    artifacts: Mapping[str, Artifact], views: Views, output: str
+) -> None:
+    expected = litert(artifacts["litert"].path, dict(views), output)
+    np.testing.assert_array_equal(_reference(artifacts["coreml"], views, output), expected)
 
 
 def test_saturation_of_the_integers_is_what_clips_the_confidence(
@@ -129,8 +137,8 @@ def test_saturation_of_the_integers_is_what_clips_the_confidence(
     """The last convolution once more, in real numbers from its own integer inputs, and clipped by hand."""
     runner = ReferenceRunner(artifacts["litert"].path)
     tensors = dict(runner.trace({n: v.reshape(1, *SIZE, 1) for n, v in views.items()}))
-    steps = grid.tensors["merge4"]
-    merged = (torch.from_numpy(tensors["merge4"]).double().permute(0, 3, 1, 2) - steps.zero_point) * steps.scale
+    steps = grid.tensors["merge_quarter"]
+    merged = (torch.from_numpy(tensors["merge_quarter"]).double().permute(0, 3, 1, 2) - steps.zero_point) * steps.scale
     head = graph.layers[-1]
     assert (head.name, head.weight is None, head.bias is None) == ("confidence", False, False)
     weight = torch.from_numpy(_on_grid(head.weight.numpy(), grid.weights["confidence"][0]))  # type: ignore[union-attr]
@@ -165,7 +173,7 @@ def test_every_node_runs_in_one_delegate_of_litert(artifacts: Mapping[str, Artif
     interpreter.allocate_tensors()
     nodes = interpreter._get_ops_details()
     delegates = [node for node in nodes if node["op_name"] == "DELEGATE"]
-    assert len(nodes) - len(delegates) == len(graph.layers) == 45
+    assert len(nodes) - len(delegates) == len(graph.layers) == 22
     # One delegate from the inputs to the outputs: an operator outside of it would cut it, or feed it.
     assert len(delegates) == 1
     assert set(delegates[0]["outputs"]) == {int(d["index"]) for d in interpreter.get_output_details()}

@@ -61,6 +61,7 @@ class Pointwise(nn.Module):
             functional.relu6(y), y.clamp(-0.3, 0.7), functional.leaky_relu(y, 0.13), self.prelu(y), functional.silu(y),
             functional.hardswish(y), functional.hardsigmoid(y), torch.sigmoid(y), torch.tanh(y), functional.gelu(y),
             functional.elu(y), torch.exp(x), torch.sqrt(x * x + 1), torch.abs(x), torch.maximum(x, y),
+            torch.round(4 * y),
         )  # fmt: skip
         reduced = y.mean((2, 3)), y.mean((2, 3), keepdim=True), y.sum(1), y.softmax(1), y.softmax(3)
         return (*activated, *reduced, self.linear(y), y @ self.matrix, self.layer(y))
