@@ -21,7 +21,7 @@ from training.models import build, form_of
 WEIGHTS = Path(__file__).parent / "weights"
 """The folder of the checkpoints that ship."""
 
-SHIPPED = WEIGHTS / "pocket.safetensors"
+SHIPPED = WEIGHTS / "pyramid.safetensors"
 """The student that ships with the project."""
 
 

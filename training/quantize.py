@@ -16,6 +16,8 @@ from runtime_py.errors import DpocketError
 from training.graph import Layer, StudentGraph
 
 BINS = 2048
+TAIL = 3e-4
+"""Share of the values at each end that "percentile" may clip; chosen on real captures (RESULTS.md, "Calibration")."""
 BIAS_LIMIT = 2.0**21
 """Bias magnitude in steps that survives a product and a quotient by a scale in float32 (|error| < 0.5)."""
 
@@ -87,7 +89,7 @@ def calibrate(
     Inputs and outputs are symmetric (zero point 0): inputs at `input_scale` (limit / 127), outputs at `output_scale` or
     from what was seen; outputs in `OUTPUT_STEPS` have the steps given there. All that a concatenation or a pooling
     joins shares one grid, because a rescale between them rounds differently in LiteRT and in ExecuTorch. `method` is
-    "minmax", "percentile" (99.99 % from each side) or "mse" (least squared error over symmetric shrinkings of the
+    "minmax", "percentile" (all but `TAIL` at each side) or "mse" (least squared error over symmetric shrinkings of the
     range).
     """
     if method not in METHODS:
@@ -172,7 +174,7 @@ def _percentile(counts: NDArray[np.float64], lo: float, hi: float) -> tuple[floa
         return lo, hi
     share = np.cumsum(counts) / total
     edges = np.linspace(lo, hi, BINS + 1)
-    low, high = edges[np.searchsorted(share, 1e-4, side="right")], edges[np.searchsorted(share, 1 - 1e-4) + 1]
+    low, high = edges[np.searchsorted(share, TAIL, side="right")], edges[np.searchsorted(share, 1 - TAIL) + 1]
     return min(float(low), 0.0), max(float(high), 0.0)
 
 

@@ -18,7 +18,7 @@ from runtime_py.captures.capture import DPCapture
 from runtime_py.errors import CaptureError, ContractError
 from runtime_py.job import disparity_to_folder, find_captures, parity_on_captures, parity_samples
 from training.calibration import calibrated, store_grid
-from training.checkpoint import SHIPPED, load_checkpoint, save_checkpoint
+from training.checkpoint import SHIPPED, WEIGHTS, load_checkpoint, save_checkpoint
 from training.models import build
 from training.recipes import recipe as recipe_named
 
@@ -68,8 +68,10 @@ def sure(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_confidence_is_written_beside_the_disparity_and_never_another_runs(
-    sure: Path, artifacts: list[Path], folder: Path, tmp_path: Path
+    sure: Path, folder: Path, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
+    pocket = load_checkpoint(WEIGHTS / "pocket.safetensors")
+    unsure = export_checkpoint(pocket, ["litert"], "int8", tmp_path_factory.mktemp("pocket"), SIZE)[0].path
     student, capture = dpocket.load(sure), open_capture(folder / "one_left.png")
     told = disparity_to_folder(student, capture, tmp_path)
     assert "confidence.pfm" in told
@@ -78,7 +80,7 @@ def test_confidence_is_written_beside_the_disparity_and_never_another_runs(
         stored = cv2.imread(str(tmp_path / f"{name}.pfm"), cv2.IMREAD_UNCHANGED)
         np.testing.assert_array_equal(stored, values)
         assert cv2.imread(str(tmp_path / f"{name}.png")) is not None
-    told = disparity_to_folder(dpocket.load(artifacts[0], "vendor"), capture, tmp_path)
+    told = disparity_to_folder(dpocket.load(unsure, "vendor"), capture, tmp_path)
     assert "confidence.pfm" not in told
     assert sorted(p.name for p in tmp_path.iterdir()) == ["disparity.pfm", "disparity.png"]
 

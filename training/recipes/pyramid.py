@@ -17,7 +17,7 @@ def pyramid() -> Recipe:
         task=TaskSettings(softness=0.2, absolute=0.3, relief=0.5),
         data=RenderedData(count=7800, size=288),
         optimisation=Optimisation(steps=36000, batch=4, crop=256, learning_rate=1e-3),
-        working_width=1008,
+        working_width=1280,
         start="pocket",
         start_shared=True,
         precision="bf16-mixed",
