@@ -43,8 +43,9 @@ DEFAULT_BUDGET: Mapping[str, Limit] = MappingProxyType(
 )
 """By runtime. The first four run the same integer arithmetic, so nothing less than equality is in order.
 
-Core ML computes int8 students in floats. Under the assumptions of docs/DIALECTS.md the package gives the grid's integers
-exactly; the limit leaves room for a device that sums otherwise, where on noise steps could grow from layer to layer.
+Core ML computes int8 students in floats. Under the assumptions of docs/DIALECTS.md the package gives the grid's
+integers exactly; the limit leaves room for a device that sums otherwise: on noise such steps could grow from layer to
+layer.
 """
 
 
