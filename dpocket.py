@@ -139,7 +139,7 @@ def train(
 @app.command()
 def label(
     dataset_dir: Annotated[Path, typer.Argument(help="The folder of a dataset; its layout is found out.")],
-    teacher: Annotated[str, typer.Option(metavar="NAME|CHECKPOINT", help="sgbm, zncc, a checkpoint, or a PFM folder.")],
+    teacher: Annotated[str, typer.Option(metavar="NAME|CHECKPOINT", help="sgbm, zncc, a checkpoint or run, or PFMs.")],
     out: Annotated[Path, typer.Option("--out", help="Folder for the labels, outside of the dataset.")],
     dataset: Annotated[str | None, typer.Option(help="The layout: where several fit, or to save the search.")] = None,
     pair: Annotated[str | None, typer.Option(help="stereo or dual-pixel, where a frame has both.")] = None,

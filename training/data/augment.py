@@ -156,7 +156,7 @@ def _jittered(view: Tensor, largest: float, generator: torch.Generator) -> Tenso
     cell = int(torch.randint(5, 25, (1,), generator=generator, device=view.device))
     knots = torch.randn(batch, 2, h // cell + 2, w // cell + 2, generator=generator, device=view.device)
     size = largest * torch.rand(batch, 1, 1, 1, generator=generator, device=view.device) ** 2
-    if largest == 0.0:
+    if largest == 0.0:  # only now, so that what is drawn next does not hang on this setting
         return view
     moved = F.interpolate(size * knots, size=(h, w), mode="bilinear", align_corners=True)
     across, down = torch.zeros_like(view), torch.zeros_like(view)

@@ -142,6 +142,16 @@ def require_trainable(recipe: Recipe) -> None:
         )
     if recipe.fresh.scenes < 0:
         raise DpocketError(f"'fresh.scenes' is {recipe.fresh.scenes}; it must be 0 (a fixed pool) or more")
+    task = recipe.task
+    if task.softness <= 0 or not 0.0 <= task.absolute <= 1.0:
+        raise DpocketError(
+            f"'task.softness' is {task.softness} and 'task.absolute' {task.absolute}; the first must be above 0, the "
+            "second in 0..1"
+        )
+    if task.relief and recipe.fresh.scenes:
+        raise DpocketError(
+            f"'task.relief' is {task.relief}, which draws from a fixed pool; set it or fresh.scenes to 0"
+        )
     multiple = form_of(recipe.model).size_multiple
     if crop % multiple or not 0 < crop <= size:
         raise DpocketError(

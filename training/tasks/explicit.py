@@ -108,7 +108,7 @@ class ExplicitTask:
         if isinstance(network, Distilled) and not (start / "state.pt").is_file():
             load_start(network.student, start, self.recipe.start_shared)
         else:
-            load_start(network, start)
+            load_start(network, start, self.recipe.start_shared)
 
     def scenes(self, held_out_scenes: int = 0) -> RigScenes:
         """The scenes to train on, or that many held-out ones."""
@@ -127,7 +127,7 @@ class ExplicitTask:
             self.teacher.to(here.device)
         if here.place.first:
             self._labelled(self.recipe.monitor.scenes, here)
-        return SceneBatches(FixedPool(self._labelled(0, here)), self.recipe, here.place)
+        return SceneBatches(FixedPool(self._labelled(0, here), self.settings.relief), self.recipe, here.place)
 
     def loss(self, network: nn.Module, batch: Sample) -> tuple[Tensor, Figures]:
         settings = self.settings
@@ -165,7 +165,8 @@ class ExplicitTask:
             full = F.interpolate(found.detach(), size=batch.size, mode="nearest")
             slope, offset = fit_line(full, batch.disparity, trust)
             found = slope * found + offset
-        told = {"output": scene_scaled_l1(found, batch.disparity, trust)}
+        softness, absolute = self.settings.softness, self.settings.absolute
+        told = {"output": scene_scaled_l1(found, batch.disparity, trust, softness, absolute)}
         if answer.confidence is not None:
             told["confidence"] = confidence_loss(answer.confidence, found, batch.disparity, trust)
         return told

@@ -74,7 +74,7 @@ class RecursiveTask:
         return network
 
     def begin(self, network: nn.Module, start: Path) -> None:
-        load_start(network, start)
+        load_start(network, start, self.recipe.start_shared)
 
     def scenes(self, held_out_scenes: int = 0) -> StereoScenes:
         """The scenes to train on, or that many held-out ones."""
@@ -86,7 +86,7 @@ class RecursiveTask:
             opened(self.scenes(self.recipe.monitor.scenes), here.cache)
         pool = PlanePool(self.scenes(), here.cache)
         pool.prepare(progress=lambda done, of: here.report("render scenes", done, of, {}))
-        return SceneBatches(FixedPool(pool), self.recipe, here.place)
+        return SceneBatches(FixedPool(pool, self.settings.relief), self.recipe, here.place)
 
     def _outputs(self, network: nn.Module, batch: Sample, stage: int) -> tuple[Outputs, tuple[Outputs, ...]]:
         found: tuple[Outputs, tuple[Outputs, ...]] = network(
