@@ -10,17 +10,16 @@ The front door: the command line, and the few names that users import.
 
 from __future__ import annotations
 
-import os
 import sys
 from contextlib import nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 
-from runtime_py.errors import DpocketError
 from runtime_py.progress import progress_bar
+from runtime_py.refusals import answered
 
 if TYPE_CHECKING:
     from runtime_py.student import Student
@@ -28,13 +27,6 @@ if TYPE_CHECKING:
 __all__ = ["load", "main"]
 
 CONSOLE = Console()
-
-EXTRAS = {
-    **dict.fromkeys(("torch", "safetensors"), "train,convert"),
-    **dict.fromkeys(("lightning", "tensorboard"), "train"),
-    **dict.fromkeys(("executorch", "torchao", "coremltools", "onnx", "flatbuffers", "ai_edge_litert"), "convert"),
-}
-"""The extra that installs a package which a command may find missing."""
 
 app = typer.Typer(
     help="Dual-pixel depth on phones. Every command takes --debug for a traceback.",
@@ -272,26 +264,7 @@ def evaluate_command(
 
 def main(arguments: list[str] | None = None) -> None:
     """The console script: exit code 0, 1 (parity outside its budget) or 2 (what to mend is said in one sentence)."""
-    # Every runtime is measured on one thread; numpy reads this when it is first imported.
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    given = list(sys.argv[1:] if arguments is None else arguments)
-    debug = "--debug" in given
-    try:
-        app(args=[a for a in given if a != "--debug"], prog_name="dpocket")
-    except DpocketError as e:
-        if debug:
-            raise
-        _refuse(str(e))
-    except ModuleNotFoundError as e:
-        package = (e.name or "").split(".")[0]
-        if debug or package not in EXTRAS:
-            raise
-        _refuse(f"this command needs {package}, which is not installed: pip install 'dpocket[{EXTRAS[package]}]'")
-
-
-def _refuse(sentence: str) -> NoReturn:
-    Console(stderr=True).print(f"dpocket: {sentence}", style="red", highlight=False, markup=False, soft_wrap=True)
-    sys.exit(2)
+    answered(lambda given: app(args=given, prog_name="dpocket"), sys.argv[1:] if arguments is None else arguments)
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ import typer
 
 import dpocket
 from runtime_py.captures.pgm import write_pgm
+from runtime_py.errors import DpocketError
 
 ROOT = Path(__file__).parents[1]
 LEFT = next((ROOT / "runtime_py" / "samples").glob("*_left.pgm"))
@@ -153,5 +154,5 @@ def test_a_wrong_argument_is_answered_with_what_is_right(
 
 
 def test_debug_shows_the_traceback() -> None:
-    with pytest.raises(dpocket.DpocketError):
+    with pytest.raises(DpocketError):
         dpocket.main(["--debug", "captures", "nowhere.pgm"])

@@ -1,0 +1,7 @@
+"""The integer grid of a student: what it is, and how it is found."""
+
+from training.quantize.calibrate import BIAS_LIMIT, calibrate, weight_scales
+from training.quantize.grid import OUTPUT_STEPS, Grid, Steps
+from training.quantize.ranges import BINS, METHODS, TAIL
+
+__all__ = ["BIAS_LIMIT", "BINS", "METHODS", "OUTPUT_STEPS", "TAIL", "Grid", "Steps", "calibrate", "weight_scales"]
