@@ -32,7 +32,7 @@ def fold_batch_norms(network: nn.Module, example_inputs: Sequence[Tensor]) -> nn
     folded = copy.deepcopy(network).eval()
     inputs = [torch.randn(x.shape, generator=torch.Generator().manual_seed(0)).to(x) for x in example_inputs]
     before = _tensors(folded, inputs)
-    for norm_name, layer_name in _followed(folded, inputs).items():
+    for norm_name, layer_name in followed_layers(folded, inputs).items():
         layer, norm = folded.get_submodule(layer_name), folded.get_submodule(norm_name)
         if isinstance(layer, Foldable) and isinstance(norm, _BatchNorm):
             _fold(layer, norm)
@@ -51,16 +51,16 @@ def folded_parameters(layer: Foldable, norm: _BatchNorm) -> tuple[Tensor, Tensor
     """Weight and bias with which `layer` alone computes norm(layer(x)) in evaluation mode.
 
     With s = γ / √(variance + ε) per output channel, W' = s·W and b' = s·(b - mean) + β (Ioffe and Szegedy 2015,
-    section 3.1), in float64, then rounded to the layer's type.
+    section 3.1), in float64, then rounded to the layer's type. Gradients reach W, b, γ and β.
     """
     if norm.running_mean is None or norm.running_var is None:
         raise DpocketError("a batch norm without running statistics depends on its batch; it cannot be folded")
-    weight = layer.weight.detach().double()
+    weight = layer.weight.double()
     mean, variance = norm.running_mean.double(), norm.running_var.double()
     zero = torch.zeros_like(mean)
-    gamma = zero + 1.0 if norm.weight is None else norm.weight.detach().double()
-    beta = zero if norm.bias is None else norm.bias.detach().double()
-    bias = zero if layer.bias is None else layer.bias.detach().double()
+    gamma = zero + 1.0 if norm.weight is None else norm.weight.double()
+    beta = zero if norm.bias is None else norm.bias.double()
+    bias = zero if layer.bias is None else layer.bias.double()
     scale = gamma / torch.sqrt(variance + norm.eps)
     if isinstance(layer, _ConvTransposeNd):  # (inputs, outputs of one group, …), inputs group by group
         grouped = weight.view(layer.groups, -1, *weight.shape[1:])
@@ -72,12 +72,12 @@ def folded_parameters(layer: Foldable, norm: _BatchNorm) -> tuple[Tensor, Tensor
 
 
 def _fold(layer: Foldable, norm: _BatchNorm) -> None:
-    weight, bias = folded_parameters(layer, norm)
+    weight, bias = (t.detach() for t in folded_parameters(layer, norm))
     learns = layer.weight.requires_grad
     layer.weight, layer.bias = nn.Parameter(weight, learns), nn.Parameter(bias, learns)
 
 
-def _followed(network: nn.Module, inputs: Sequence[Tensor]) -> dict[str, str]:
+def followed_layers(network: nn.Module, inputs: Sequence[Tensor]) -> dict[str, str]:
     """By name of a batch norm that can be folded, the layer whose result it takes; each of them runs once."""
     made: list[tuple[str, Tensor, int]] = []
     runs: dict[str, int] = {}

@@ -128,7 +128,7 @@ class Run:
         torch.save(state, buffer)
         for name, network in self.task.shipped(self.average).items():
             card = {**self.card(figures), "model": network.model, "model_settings": dict(network.model_settings)}
-            save_checkpoint(self.out / f"{name}.safetensors", dict(network.weights), card)
+            save_checkpoint(self.out / f"{name}.safetensors", dict(network.weights), card, network.grid)
         write_atomic(self.state_path, buffer.getvalue())
 
     def card(self, figures: dict[str, float]) -> dict[str, Any]:

@@ -11,12 +11,14 @@ from training.recipes.explicit import explicit
 from training.recipes.mobile_unet import mobile_unet, mobile_unet_explicit
 from training.recipes.pocket import pocket
 from training.recipes.pyramid import pyramid
+from training.recipes.pyramid_int8 import pyramid_int8
 from training.recipes.recursive import recursive_1, recursive_2, recursive_3
 
 RECIPES: Mapping[str, Callable[[], Recipe]] = MappingProxyType(
     {
         "pocket": pocket,
         "pyramid": pyramid,
+        "pyramid-int8": pyramid_int8,
         "explicit": explicit,
         "mobile-unet": mobile_unet,
         "mobile-unet-explicit": mobile_unet_explicit,

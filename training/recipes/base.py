@@ -69,7 +69,8 @@ class TaskSettings:
 
     confidence: weight of the loss on a student's confidence, where it gives one; softness, absolute: of
     `losses.scene_scaled_l1`; relief: scenes of a fixed pool are drawn with a probability that is their spread of
-    disparity (`RELIEF`) to this power.
+    disparity (`RELIEF`) to this power; least_alpha: scenes of cameras that tell their halves apart by less, in px of
+    disparity per px of blur, are not drawn from it.
     """
 
     name: str = "disparity"
@@ -78,6 +79,7 @@ class TaskSettings:
     softness: float = 0.5
     absolute: float = 1.0
     relief: float = 0.0
+    least_alpha: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -148,10 +150,11 @@ def require_trainable(recipe: Recipe) -> None:
             f"'task.softness' is {task.softness} and 'task.absolute' {task.absolute}; the first must be above 0, the "
             "second in 0..1"
         )
-    if task.relief and recipe.fresh.scenes:
-        raise DpocketError(
-            f"'task.relief' is {task.relief}, which draws from a fixed pool; set it or fresh.scenes to 0"
-        )
+    for name in ("relief", "least_alpha"):
+        if getattr(task, name) and recipe.fresh.scenes:
+            raise DpocketError(
+                f"'task.{name}' is {getattr(task, name)}, which draws from a fixed pool; set it or fresh.scenes to 0"
+            )
     multiple = form_of(recipe.model).size_multiple
     if crop % multiple or not 0 < crop <= size:
         raise DpocketError(

@@ -10,11 +10,12 @@ from training.models import form_of
 from training.recipes.base import Recipe, require_trainable
 from training.tasks.disparity import DisparityTask
 from training.tasks.explicit import ExplicitTask
+from training.tasks.quantised import QuantisedTask
 from training.tasks.recursive import RecursiveTask
 from training.tasks.task import Task
 
 TASKS: Mapping[str, type[Task]] = MappingProxyType(
-    {"disparity": DisparityTask, "explicit": ExplicitTask, "recursive": RecursiveTask}
+    {"disparity": DisparityTask, "quantised": QuantisedTask, "explicit": ExplicitTask, "recursive": RecursiveTask}
 )
 
 
@@ -28,6 +29,10 @@ def make_task(recipe: Recipe) -> Task:
             f"the recipe '{recipe.name}' has no settings for the task '{name}'; 'task.name' cannot be set"
         )
     require_trainable(recipe)
+    if recipe.task.least_alpha and not issubclass(TASKS[name], DisparityTask):
+        raise DpocketError(
+            f"'task.least_alpha' is {recipe.task.least_alpha}, and the task '{name}' draws all scenes; set it to 0"
+        )
     task = TASKS[name](recipe)
     form = form_of(recipe.model)
     if recipe.grid and (recipe.task.inputs != "dp" or not (form.outputs and form.exportable)):

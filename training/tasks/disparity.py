@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from runtime_py.errors import DpocketError
 from training.board import side_by_side
+from training.data.cameras import alphas
 from training.data.plane_pool import opened
 from training.data.rendered import RenderedPool, RenderedScenes
 from training.data.sample import Sample
@@ -54,10 +55,22 @@ class DisparityTask:
             return SceneBatches(FreshPool(self.recipe, here.device, parts), self.recipe, here.place, here.device)
         pool = RenderedPool(self.recipe.data, here.cache)
         pool.prepare(progress=lambda done, of: here.report("render scenes", done, of, {}))
-        return SceneBatches(FixedPool(pool, self.recipe.task.relief), self.recipe, here.place)
+        return SceneBatches(FixedPool(pool, self.recipe.task.relief, self._among()), self.recipe, here.place)
+
+    def _among(self) -> Tensor | None:
+        least = self.recipe.task.least_alpha
+        if not least:
+            return None
+        among = alphas(self.recipe.data) >= least
+        if not among.any():
+            raise DpocketError(f"no scene has an alpha of {least}, which 'task.least_alpha' asks for; lower it")
+        return among
 
     def loss(self, network: nn.Module, batch: Sample) -> tuple[Tensor, Figures]:
-        found = self._answer(network, batch)
+        return self.against_truth(self._answer(network, batch), batch)
+
+    def against_truth(self, found: Answer, batch: Sample) -> tuple[Tensor, Figures]:
+        """The loss of an answer, and its parts where it has several."""
         settings = self.recipe.task
         loss = scene_scaled_l1(found.disparity, batch.disparity, batch.valid, settings.softness, settings.absolute)
         if found.confidence is None:

@@ -40,11 +40,14 @@ class FixedPool:
     """All parts draw from the same scenes, which stay; from those of more relief more often (`TaskSettings.relief`).
 
     Half of the rendered scenes spread over less than 0.2 px: phones see such, but little is to be learnt from them.
+    `among`: (N,) booleans, the scenes that are drawn at all; every one without.
     """
 
-    def __init__(self, scenes: Drawn, relief: float = 0.0) -> None:
+    def __init__(self, scenes: Drawn, relief: float = 0.0, among: Tensor | None = None) -> None:
         self.scenes = scenes
         self.weights = scenes.spread().clamp(*RELIEF) ** relief if relief else None
+        if among is not None:
+            self.weights = among.float() if self.weights is None else self.weights * among
 
     def draw(self, step: int, part: int, size: int, generator: torch.Generator) -> Sample:
         return self.scenes.batch(size, generator, self.weights)

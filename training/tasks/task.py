@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from training.data.sample import Sample
 from training.losses.figures import Figures
 from training.processes import ALONE, Place
+from training.quantize import Grid
 from training.recipes.base import Recipe, TaskSettings
 
 Progress = Callable[[str, int, int, dict[str, float]], None]
@@ -32,11 +33,14 @@ class Circumstances:
 
 @dataclass(frozen=True)
 class Shipped:
-    """One network that leaves the run: its weights, and the name and settings that build it."""
+    """One network that leaves the run: its weights, the name and settings that build it, and the grid that it was
+    trained on where it was trained on one.
+    """
 
     weights: Mapping[str, Tensor]
     model: str
     model_settings: Mapping[str, Any]
+    grid: Grid | None = None
 
 
 class Source(Protocol):
