@@ -1,4 +1,4 @@
-"""The grid of a trained student, calibrated once on rendered scenes and stored beside its weights."""
+"""The grid of a trained student, calibrated once and stored beside its weights."""
 
 from __future__ import annotations
 
@@ -8,19 +8,16 @@ from pathlib import Path
 import torch
 
 from runtime_py.errors import DpocketError
-from runtime_py.files import write_atomic
-from training.checkpoint import Checkpoint
-from training.data.augment import Augmentation, augment
-from training.data.preprocess import preprocess
-from training.data.rendered import RenderedPool
+from training.calibration_inputs import SEED, CalibrationInputs, rendered_inputs
+from training.checkpoint import Checkpoint, write_grid
 from training.graph import StudentGraph
-from training.quantize import Grid, calibrate
+from training.quantize import Grid, quantised
+from training.quantize.post_training import parsed
 from training.tracing import trace
 
-SCENES = 32
-SEED = 15485863
-"""Scenes of this seed are seen by neither training nor validation."""
+__all__ = ["METHOD", "SCENES", "SEED", "calibrated", "store_grid", "stored_grid", "traced"]
 
+SCENES = 32
 METHOD = "percentile"
 
 
@@ -33,8 +30,7 @@ def stored_grid(checkpoint: Checkpoint) -> Grid | None:
 
 def store_grid(checkpoint: Checkpoint, grid: Grid) -> Path:
     """Write `grid` beside the weights."""
-    write_atomic(checkpoint.grid_path, (grid.to_json() + "\n").encode())
-    return checkpoint.grid_path
+    return write_grid(checkpoint.path, grid)
 
 
 def traced(checkpoint: Checkpoint, size: tuple[int, int]) -> StudentGraph:
@@ -48,13 +44,16 @@ def traced(checkpoint: Checkpoint, size: tuple[int, int]) -> StudentGraph:
     return trace(checkpoint.student, (example, example), outputs=checkpoint.outputs)
 
 
-def calibrated(checkpoint: Checkpoint, scenes: int = SCENES) -> Grid:
-    """Calibrate on freshly rendered scenes, augmented as in training; the same grid every time."""
-    data = replace(checkpoint.data, count=scenes, seed=SEED)
-    sample = RenderedPool(data, None).every()
-    sample = augment(sample, replace(Augmentation(), tone=0.0), torch.Generator().manual_seed(SEED))
-    side = data.size - data.size % checkpoint.size_multiple
-    left, right = (preprocess(view, checkpoint.preprocess)[..., :side, :side] for view in (sample.left, sample.right))
-    graph = traced(checkpoint, (side, side))
-    batches = [{"left": left[i : i + 8], "right": right[i : i + 8]} for i in range(0, scenes, 8)]
-    return calibrate(graph, batches, input_scale=checkpoint.preprocess.limit / 127, method=METHOD)
+def calibrated(
+    checkpoint: Checkpoint, scenes: int = SCENES, method: str = METHOD, inputs: CalibrationInputs | None = None
+) -> Grid:
+    """The grid by `method` (`training.quantize.quantised`) on `inputs`, or on `scenes` rendered ones.
+
+    The same inputs give the same grid every time. Raises DpocketError for a method that there is not, and for a network
+    that is no student.
+    """
+    parsed(method)
+    inputs = inputs or rendered_inputs(checkpoint, scenes)
+    graph = traced(checkpoint, inputs.size)
+    grid = quantised(graph, inputs.batches, input_scale=checkpoint.preprocess.limit / 127, method=method)
+    return replace(grid, source=inputs.source)

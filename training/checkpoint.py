@@ -17,6 +17,7 @@ from runtime_py.files import sha256_of, write_atomic
 from training.data.rendered import RenderedData
 from training.losses import CONFIDENT
 from training.models import build, form_of
+from training.quantize.grid import Grid
 
 WEIGHTS = Path(__file__).parent / "weights"
 """The folder of the checkpoints that ship."""
@@ -75,8 +76,22 @@ class Checkpoint:
         return RenderedData(**self.card["recipe"]["data"])
 
     @property
+    def origin(self) -> dict[str, Any]:
+        """What the card says of where the weights come from; None where a card does not say it."""
+        recipe = self.card["recipe"]
+        return {
+            "name": recipe.get("name"),
+            "model": self.model,
+            "seed": recipe.get("seed"),
+            "steps": self.card.get("steps"),
+            "data": self.card.get("data"),
+            "commit": self.card.get("commit"),
+            "weights_sha256": self.card["weights_sha256"],
+        }
+
+    @property
     def grid_path(self) -> Path:
-        return self.path.with_suffix(".grid.json")
+        return grid_path(self.path)
 
     def answer(self, left_NCHW: Tensor, right_NCHW: Tensor) -> dict[str, Tensor]:
         """Outputs by name, as the network makes them, for preprocessed float32 (N, 1, H, W) views."""
@@ -84,11 +99,29 @@ class Checkpoint:
         return dict(zip(self.outputs, found if isinstance(found, tuple) else (found,), strict=True))
 
 
-def save_checkpoint(path: Path, weights: dict[str, Tensor], card: dict[str, Any]) -> None:
-    """Write weights and card, each atomically; the card holds the weights' hash, so a mixed pair is found out."""
+def save_checkpoint(path: Path, weights: dict[str, Tensor], card: dict[str, Any], grid: Grid | None = None) -> None:
+    """Write weights, card and grid, each atomically; the card holds the weights' hash, so a mixed pair is found out.
+
+    A grid of earlier weights does not stay beside new ones.
+    """
     contiguous = {name: t.detach().cpu().contiguous() for name, t in weights.items()}
+    grid_path(path).unlink(missing_ok=True)
     write_atomic(path, save_tensors(contiguous))
+    if grid is not None:
+        write_grid(path, grid)
     write_card(path, card)
+
+
+def grid_path(weights: Path) -> Path:
+    """Where the grid of the weights at that path lies."""
+    return weights.with_suffix(".grid.json")
+
+
+def write_grid(weights: Path, grid: Grid) -> Path:
+    """Write `grid` beside the weights at that path."""
+    path = grid_path(weights)
+    write_atomic(path, (grid.to_json() + "\n").encode())
+    return path
 
 
 def write_card(path: Path, card: dict[str, Any]) -> None:

@@ -2,6 +2,20 @@
 
 from training.quantize.calibrate import BIAS_LIMIT, calibrate, weight_scales
 from training.quantize.grid import OUTPUT_STEPS, Grid, Steps
+from training.quantize.post_training import ADJUSTMENTS, adjusted, quantised
 from training.quantize.ranges import BINS, METHODS, TAIL
 
-__all__ = ["BIAS_LIMIT", "BINS", "METHODS", "OUTPUT_STEPS", "TAIL", "Grid", "Steps", "calibrate", "weight_scales"]
+__all__ = [
+    "ADJUSTMENTS",
+    "BIAS_LIMIT",
+    "BINS",
+    "METHODS",
+    "OUTPUT_STEPS",
+    "TAIL",
+    "Grid",
+    "Steps",
+    "adjusted",
+    "calibrate",
+    "quantised",
+    "weight_scales",
+]

@@ -39,12 +39,16 @@ def calibrate(
         fixed |= dict.fromkeys(graph.outputs, _symmetric(output_scale))
     fixed |= {name: OUTPUT_STEPS[name] for name in graph.outputs if name in OUTPUT_STEPS}
     tensors = _steps(graph, ranges, fixed)
-    weights = {
+    return Grid(tensors, grid_of_weights(graph, tensors), method)
+
+
+def grid_of_weights(graph: StudentGraph, tensors: Mapping[str, Steps]) -> dict[str, tuple[float, ...]]:
+    """`weight_scales` of every layer that has weights, by its name."""
+    return {
         layer.name: tuple(float(s) for s in weight_scales(layer, tensors[layer.inputs[0]].scale))
         for layer in graph.layers
         if layer.weight is not None
     }
-    return Grid(tensors, weights, method)
 
 
 def weight_scales(layer: Layer, input_scale: float) -> NDArray[np.float32]:

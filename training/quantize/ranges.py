@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterable, Mapping
 
 import numpy as np
@@ -36,6 +37,20 @@ def observed_ranges(graph: StudentGraph, batches: Iterable[Mapping[str, Tensor]]
         return ranges
     counts = _histograms(graph, seen, ranges)
     return {name: METHODS[method](counts[name], *ranges[name]) for name in ranges}
+
+
+def inputs_hash(batches: Iterable[Mapping[str, Tensor]]) -> str:
+    """SHA-256 of float32 inputs as little-endian bytes, sample by sample, each sample's inputs in order of name.
+
+    How samples are grouped into batches does not count.
+    """
+    digest = hashlib.sha256()
+    for batch in batches:
+        planes = [batch[name].contiguous().numpy().astype("<f4", copy=False) for name in sorted(batch)]
+        for sample in zip(*planes, strict=True):
+            for plane in sample:
+                digest.update(plane.tobytes())
+    return digest.hexdigest()
 
 
 def _observe(graph: StudentGraph, batches: list[Mapping[str, Tensor]], see: Callable[[str, Tensor], None]) -> None:

@@ -8,8 +8,8 @@ from training.tasks.quantised import Quantised
 
 
 def pyramid_int8() -> Recipe:
-    """From the float `pyramid`, on the scenes whose cameras tell their halves well apart, held half to the truth and half
-    to what the float student answers. Why these numbers: RESULTS.md, "Quantised training".
+    """From the float `pyramid`, on the scenes whose cameras tell their halves well apart, held half to the truth and
+    half to what the float student answers. Why these numbers: RESULTS.md, "Quantised training".
     """
     return Recipe(
         name="pyramid-int8",
