@@ -22,7 +22,7 @@ from training.quantize.grid import Grid
 WEIGHTS = Path(__file__).parent / "weights"
 """The folder of the checkpoints that ship."""
 
-SHIPPED = WEIGHTS / "pyramid.safetensors"
+SHIPPED = WEIGHTS / "pyramid-int8.safetensors"
 """The student that ships with the project."""
 
 
