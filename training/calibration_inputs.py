@@ -68,7 +68,7 @@ def capture_inputs(checkpoint: Checkpoint, path: Path) -> CalibrationInputs:
     captures = _evenly(_left_views(path), TILES)
     share = max(1, min(TILES_PER_CAPTURE, TILES // len(captures)))
     contract = _contract(checkpoint)
-    tiles = [tile for left in captures for tile in _evenly(_tiles_of(open_capture(left), contract), share)]
+    tiles = [tile for left in captures for tile in _tiles_of(open_capture(left), contract, share)]
     left, right = (torch.from_numpy(np.stack([tile[name] for tile in tiles]))[:, None] for name in ("left", "right"))
     count = f"{len(captures)} captures" if len(captures) > 1 else "1 capture"
     return _batched(left, right, f"{len(tiles)} tiles of {count}")
@@ -82,11 +82,13 @@ def _left_views(path: Path) -> list[Path]:
     return [path]
 
 
-def _tiles_of(capture: DPCapture, contract: Contract) -> list[dict[str, NDArray[np.float32]]]:
+def _tiles_of(capture: DPCapture, contract: Contract, count: int) -> list[dict[str, NDArray[np.float32]]]:
+    """Copies, at most `count`: a tile as it is cut would keep the whole capture in memory."""
     try:
-        return network_inputs(contract, *views(capture))[1]
+        tiles = network_inputs(contract, *views(capture))[1]
     except ContractError as e:
         raise CaptureError(f"{capture.name} cannot be calibrated on: {e}") from e
+    return [{name: np.array(plane) for name, plane in tile.items()} for tile in _evenly(tiles, count)]
 
 
 def _contract(checkpoint: Checkpoint) -> Contract:
@@ -111,4 +113,6 @@ def _evenly(items: list[T], count: int) -> list[T]:
 
 def _batched(left: Tensor, right: Tensor, source: str) -> CalibrationInputs:
     starts = range(0, left.shape[0], BATCH)
-    return CalibrationInputs(tuple({"left": left[i : i + BATCH], "right": right[i : i + BATCH]} for i in starts), source)
+    return CalibrationInputs(
+        tuple({"left": left[i : i + BATCH], "right": right[i : i + BATCH]} for i in starts), source
+    )

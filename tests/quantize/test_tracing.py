@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import inspect
 from collections.abc import Callable
 
@@ -11,6 +12,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from runtime_py.errors import DpocketError
+from training import tracing
+from training.advice import ADVICE, Refused
 from training.graph import same_pads
 from training.models.pocket import PocketStudent
 from training.tracing import trace
@@ -115,6 +118,95 @@ def test_a_refusal_names_the_line_and_what_to_write_instead(name: str) -> None:
     line = inspect.getsourcelines(Body.forward)[1] + 1
     with pytest.raises(DpocketError, match=rf'File ".*test_tracing.py", line {line}.*{instead}'):
         trace(Body(body), VIEWS)
+
+
+def test_every_line_that_is_refused_is_told_at_once_and_none_because_of_another() -> None:
+    class Two(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.conv = nn.Conv2d(2, 4, 3, padding=1)
+            self.strided = nn.Conv2d(4, 4, 3, stride=2, padding=1)
+            self.head = nn.Conv2d(4, 1, 1)
+
+        def forward(self, left: Tensor, right: Tensor) -> Tensor:
+            x = F.leaky_relu(self.conv(torch.cat([left, right], 1)))
+            x = torch.relu(x)
+            first, second = torch.relu(self.strided(x)).split(2, 1)
+            return self.head(torch.cat([first, second], 1))
+
+    with pytest.raises(Refused) as refused:
+        trace(Two(), VIEWS)
+    start = inspect.getsourcelines(Two.forward)[1]
+    found = [(r.op, int(r.place.split("line ")[1].split()[0]) - start) for r in refused.value.refusals]
+    # The ReLUs after something refused could be fused as well as not: nothing is known of what they follow.
+    assert found == [("leaky_relu", 1), ("conv2d", 3), ("split", 3)]
+    assert str(refused.value.refusals[0]) in str(refused.value)
+    assert "2 more" in str(refused.value)
+
+
+class Advised(nn.Module):
+    """Every operation that there is advice about, in the order of ADVICE."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(2, 4, 3, padding=1)
+        self.norm = nn.BatchNorm2d(4)
+        self.prelu = nn.PReLU()
+        self.linear = nn.Linear(32, 32)
+        self.layer_norm = nn.LayerNorm(32)
+
+    def forward(self, left: Tensor, right: Tensor) -> Tensor:
+        x = self.conv(torch.cat([left, right], 1))
+        results = [
+            self.norm(torch.max_pool2d(x, 2)),
+            F.interpolate(x, scale_factor=2, mode="bilinear"),
+            F.interpolate(x, scale_factor=2, mode="nearest"),
+            F.pixel_shuffle(x, 2),
+            F.leaky_relu(x),
+            self.prelu(x),
+            F.hardtanh(x),
+            F.relu6(x),
+            x.clamp(0, 1),
+            F.hardswish(x),
+            F.gelu(x),
+            F.silu(x),
+            F.elu(x),
+            torch.sigmoid(x),
+            torch.tanh(x),
+            torch.softmax(x, 1),
+            x - x,
+            x * x,
+            x[:, 1:3],
+            x.split(2, 1)[0],
+            x.split([1, 3], 1)[0],
+            x.chunk(2, 1)[0],
+            F.pad(x, (1, 1, 1, 1)),
+            torch.constant_pad_nd(x, (1, 1)),
+            F.instance_norm(x),
+            F.group_norm(x, 2),
+            self.layer_norm(x),
+            self.linear(x),
+            F.avg_pool2d(x, 2),
+            F.adaptive_avg_pool2d(x, 1),
+            x.mean(1),
+            F.grid_sample(x, torch.zeros(1, 16, 32, 2), align_corners=False),
+        ]
+        return results[0]
+
+
+def test_all_advice_is_about_operations_that_are_met_under_that_name() -> None:
+    with pytest.raises(Refused) as refused:
+        trace(Advised(), VIEWS)
+    told = {r.op: r.instead for r in refused.value.refusals}
+    assert {op: told.get(op) for op in ADVICE} == {op: advice.instead for op, advice in ADVICE.items()}
+
+
+def test_no_refusal_is_without_what_to_write_instead() -> None:
+    """Of every sentence in the tracer, found in its source."""
+    for call in ast.walk(ast.parse(inspect.getsource(tracing))):
+        if isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute) and call.func.attr == "refusal":
+            assert len(call.args) == 3, ast.unparse(call)
+    assert all(advice.instead for advice in ADVICE.values())
 
 
 def test_branching_on_values_is_explained() -> None:

@@ -36,12 +36,12 @@ def equalising_factors(graph: StudentGraph) -> dict[str, tuple[float, ...]]:
     classes = channel_classes(graph)
     count = 1 + max(int(ids.max()) for ids in classes.values())
     log_factor = np.zeros(count)
-    weights = [(coupling(layer, graph), classes[layer.name], classes[layer.inputs[0]]) for layer in weighted(graph)]
+    layers = [(coupling(layer, graph), classes[layer.name], classes[layer.inputs[0]]) for layer in weighted(graph)]
     for _ in range(SWEEPS):
         made, used = np.zeros(count), np.zeros(count)
         factor = np.exp(log_factor)
-        for coupling, out, into in weights:
-            scaled = coupling * factor[out][:, None] / factor[into][None, :]
+        for weights, out, into in layers:
+            scaled = weights * factor[out][:, None] / factor[into][None, :]
             np.maximum.at(made, out, scaled.max(1))
             np.maximum.at(used, into, scaled.max(0))
         live = (made > 0) & (used > 0)

@@ -173,17 +173,18 @@ def _decibels(signal: float, noise: float) -> float:
 
 
 def table(found: Sensitivity, unit: str = "px") -> Table:
-    """The figures for a terminal: root mean squares, and beside two of them the `WORST` percentile, in `unit`."""
+    """The figures for a terminal: root mean squares, and beside that of both the `WORST` percentile, in `unit`."""
     from rich.table import Table
 
-    made = Table("tensor", title=f"error of {found.output}, RMS in {unit}, over {found.samples} samples")
-    for name in ("weights", "values", "both", f"{WORST:g} %", "all but it", f"{WORST:g} %", "SNR dB"):
+    made = Table(title=f"error of {found.output}, RMS in {unit}, over {found.samples} samples")
+    made.add_column("tensor", no_wrap=True)
+    for name in ("weights", "values", "both", f"{WORST:g} %", "all but it", "SNR dB"):
         made.add_column(name, justify="right", no_wrap=True)
     for row in found.layers:
-        errors = (row.weights.rms, row.activation.rms, row.both.rms, row.both.worst, row.others.rms, row.others.worst)
+        errors = (row.weights.rms, row.activation.rms, row.both.rms, row.both.worst, row.others.rms)
         made.add_row(row.name, *(f"{value:.4f}" for value in errors), f"{row.snr_db:.1f}")
     whole = found.everything
-    made.add_row("everything", "", "", f"{whole.rms:.4f}", f"{whole.worst:.4f}", "", "", "", style="bold")
+    made.add_row("everything", "", "", f"{whole.rms:.4f}", f"{whole.worst:.4f}", "", "", style="bold")
     return made
 
 

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from runtime_py.errors import DpocketError
-from training.calibration import calibrated
+from training.calibration import RANGES, calibrated
 from training.checkpoint import Checkpoint
 from training.data.sample import Sample
 from training.losses.figures import Figures
@@ -95,7 +95,7 @@ class QuantisedTask(DisparityTask):
         load_start(network.student, _weights_at(start), self.recipe.start_shared)
         recipe = self.recipe.to_dict()
         begun = Checkpoint(start, network.student.eval(), {"recipe": recipe})
-        network.set_steps(calibrated(begun))
+        network.set_steps(calibrated(begun, method=RANGES))
 
     def shipped(self, weights: Mapping[str, Tensor]) -> dict[str, Shipped]:
         own = {name.removeprefix(PREFIX): t for name, t in weights.items() if name.startswith(PREFIX)}
