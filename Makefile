@@ -3,8 +3,9 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+SUPPORT := build/tflite-support
 
-.PHONY: demo test lint types unit clean
+.PHONY: demo test lint types unit metadata-check clean
 
 demo: $(READY)
 	$(BIN)/dpocket demo --out build/demo
@@ -20,6 +21,15 @@ types: $(READY)
 
 unit: $(READY)
 	$(BIN)/pytest -n 2 --dist loadfile
+
+# tflite-support 0.4.4 reads the TFLite metadata back, in an environment of its own: it needs older protobuf and numpy.
+metadata-check: $(READY) $(SUPPORT)/.ready
+	TFLITE_SUPPORT_PYTHON=$(SUPPORT)/bin/python $(BIN)/pytest -rs tests/convert/test_tflite_metadata.py
+
+$(SUPPORT)/.ready: tests/convert/tflite_support/requirements.txt
+	$(PYTHON) -m venv $(SUPPORT)
+	$(SUPPORT)/bin/python -m pip install --quiet --disable-pip-version-check --requirement $<
+	@touch $@
 
 $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

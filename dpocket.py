@@ -11,7 +11,6 @@ The front door: the command line, and the few names that users import.
 from __future__ import annotations
 
 import sys
-from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -46,7 +45,7 @@ def load(path: str | Path, runtime: str = "reference", dialect: str | None = Non
     dialect: "xnnpack" (the default) or "litert-reference" where a runtime has both. Raises DpocketError with what was
     found and what to do.
     """
-    if Path(path).suffix == ".safetensors" or (Path(path).is_dir() and Path(path).suffix != ".mlpackage"):
+    if _is_checkpoint(Path(path)):
         from convert.student import float_student
         from training.checkpoint import load_checkpoint
 
@@ -54,6 +53,10 @@ def load(path: str | Path, runtime: str = "reference", dialect: str | None = Non
     from runtime_py import load_student
 
     return load_student(path, runtime, dialect)
+
+
+def _is_checkpoint(path: Path) -> bool:
+    return path.suffix == ".safetensors" or (path.is_dir() and path.suffix != ".mlpackage")
 
 
 CaptureArgument = Annotated[Path, typer.Argument(help="A view of a dual-pixel capture, or a folder with one.")]
@@ -101,9 +104,9 @@ def captures(path: Annotated[Path, typer.Argument(help="A view, a folder with on
         with progress_bar() as bar:
             told = several.survey(path, lambda done, of, name: bar.report("captures", name, done, of))
         CONSOLE.print(several.table(told))
-        return
-    capture = open_capture(path)
-    CONSOLE.print(table(describe(capture), findings(capture)))
+    else:
+        capture = open_capture(path)
+        CONSOLE.print(table(describe(capture), findings(capture)))
 
 
 @app.command()
@@ -119,12 +122,7 @@ def train(
 
     chosen = recipe_named(recipe, settings)
     with progress_bar() as bar:
-
-        def show(what: str, done: int, of: int, figures: dict[str, float]) -> None:
-            told = "  ".join(f"{name} {value:.3g}" for name, value in figures.items())
-            bar.report(what, f"{what}  {told}".strip(), done, of)
-
-        path = train_and_calibrate(chosen, out or Path("runs") / recipe, resume, show)
+        path = train_and_calibrate(chosen, out or Path("runs") / recipe, resume, bar.figures)
     CONSOLE.print(f"student: {path}", highlight=False, soft_wrap=True)
 
 
@@ -149,13 +147,8 @@ def label(
     job = LabelJob(dataset_dir, teacher, out, dataset, pair, tuple(settings or ()), confidence)
     shard = Shard.from_environment()
     # Processes of one torchrun share a terminal: one bar is enough.
-    with progress_bar() if shard.rank == 0 else nullcontext() as bar:
-
-        def show(done: int, of: int, name: str) -> None:
-            if bar is not None:
-                bar.report("label", name, done, of)
-
-        summary = label_dataset(job, shard, workers, show)
+    with progress_bar(shown=shard.rank == 0) as bar:
+        summary = label_dataset(job, shard, workers, lambda done, of, name: bar.report("label", name, done, of))
     for line in summary_lines(summary, out):
         CONSOLE.print(line, highlight=False, soft_wrap=True, markup=False)
     # torchrun stops the others when one process fails, so that only the last one to end may say so.
@@ -170,27 +163,35 @@ def export(
     precision: Annotated[str, typer.Option(help="fp32, fp16, int8 or int8-weights.")] = "int8",
     size: Annotated[str, typer.Option(help="Height and width of the input, HxW.")] = "384x512",
     out: Out = Path("build/export"),
+    float_io: Annotated[bool, typer.Option("--float-io", help="int8 that takes and gives float32.")] = False,
+    calibrate: Annotated[str | None, typer.Option(help="New grid: minmax|percentile|mse[+balance][+bias].")] = None,
+    calibration: Annotated[str | None, typer.Option(help="... on these captures, or on 'rendered' scenes.")] = None,
+    no_parity: Annotated[bool, typer.Option("--no-parity", help="Do not run what was made.")] = False,
+    coreml_deployment_target: Annotated[str | None, typer.Option(help="iOS15, iOS16, iOS17 or iOS18.")] = None,
+    coreml_inputs: Annotated[str | None, typer.Option(help="Core ML's inputs: tensor or image.")] = None,
+    onnx_exact: Annotated[
+        bool, typer.Option("--onnx-exact", help="int8 .onnx with the other targets' integers.")
+    ] = False,
 ) -> None:
-    """Export a checkpoint to artifacts with their contracts and manifests, all on one integer grid."""
-    from convert.commands import parse_size
-    from convert.student import export_checkpoint
-    from training.checkpoint import load_checkpoint
+    """Export a checkpoint to artifacts with contracts and manifests, on one integer grid, and measure their parity.
 
-    targets = [name.strip() for name in target.split(",") if name.strip()]
+    Exit 1: an artifact differs from the reference by more than its runtime's budget; its manifest says so too.
+    """
+    from convert.request import ExportRequest
+    from runtime_py.lint.table import show_findings
+
+    # fmt: off
+    request = ExportRequest(
+        checkpoint, target, precision, size, out, float_io, calibrate, calibration, not no_parity,
+        coreml_deployment_target, coreml_inputs, onnx_exact,
+    )
+    # fmt: on
     with progress_bar() as bar:
-        stages = len(targets) + 2
-        steps = iter(range(stages + 1))
-        made = export_checkpoint(
-            load_checkpoint(checkpoint),
-            targets,
-            precision,
-            out,
-            parse_size(size),
-            lambda what: bar.report("export", what, next(steps), stages),
-        )
-        bar.report("export", "done", stages, stages)
-    for artifact in made:
-        CONSOLE.print(f"{artifact.path}  {artifact.manifest.bytes / 1024:.0f} KiB", highlight=False, soft_wrap=True)
+        exported = request.run(bar.report, lambda report: show_findings(report, bar.console))
+    for line in exported.lines():
+        CONSOLE.print(line, highlight=False, soft_wrap=True, markup=False)
+    if not exported.within_budget:
+        raise typer.Exit(1)
 
 
 @app.command()
@@ -230,6 +231,32 @@ def parity(
         raise typer.Exit(1)
 
 
+@app.command()
+def lint(
+    path: Annotated[Path, typer.Argument(metavar="CHECKPOINT|ARTIFACT", help="A student, or any artifact.")],
+    target: Annotated[str, typer.Option(help="Of a checkpoint: comma-separated targets (all of them).")] = "",
+    precision: Annotated[str, typer.Option(help="Of a checkpoint: comma-separated precisions (all of them).")] = "",
+    size: Annotated[str, typer.Option(help="Of a checkpoint: height and width of the input, HxW.")] = "384x512",
+    json: Json = None,
+) -> None:
+    """What will not run, or not well: operations, float16 overflow and int8 headroom, with the line of the model.
+
+    Exit 0: nothing is refused; 1: something is.
+    """
+    from runtime_py.lint import lint_artifact
+    from runtime_py.lint.table import answer
+
+    with progress_bar() as bar:
+        if _is_checkpoint(path):
+            from convert.lint.command import checkpoint_report
+
+            report = checkpoint_report(path, target, precision, size, bar.report)
+        else:
+            report = lint_artifact(path)
+    if not answer(report, CONSOLE, json):
+        raise typer.Exit(1)
+
+
 @app.command(name="eval")
 def evaluate_command(
     student: Annotated[Path, typer.Argument(metavar="ARTIFACT|CHECKPOINT", help="What to score.")],
@@ -250,16 +277,30 @@ def evaluate_command(
 
     loaded = load(student)
     with progress_bar() as bar:
-        result = evaluate(
-            loaded.disparity,
-            dataset,
-            root,
-            lambda done, of, name: bar.report("eval", name, done, of),
-            protocol=protocol,
-        )
+        show = lambda done, of, name: bar.report("eval", name, done, of)  # noqa: E731
+        result = evaluate(loaded.disparity, dataset, root, show, protocol=protocol)
     CONSOLE.print(table(result, f"{student.name} on {dataset}"))
     if json is not None:
         write_atomic(json, (result.to_json() + "\n").encode())
+
+
+@app.command()
+def bench(
+    artifacts: Annotated[list[Path], typer.Argument(help="Any .tflite, .pte or .onnx; ratios are to the first.")],
+    rounds: Annotated[int, typer.Option(help="Timed calls of each artifact.")] = 50,
+    runtime: Annotated[str, typer.Option(help="vendor (each in its own) or reference.")] = "vendor",
+    json: Json = None,
+) -> None:
+    """Latency side by side on one thread, taken in turns; nodes in the file, in the delegate, and float islands."""
+    from runtime_py.bench import bench as timed
+    from runtime_py.bench.table import table
+    from runtime_py.files import write_atomic
+
+    with progress_bar() as bar:
+        found = timed(artifacts, runtime, rounds, lambda what, done, of: bar.report("bench", what, done, of))
+    CONSOLE.print(table(found))
+    if json is not None:
+        write_atomic(json, found.to_json().encode())
 
 
 def main(arguments: list[str] | None = None) -> None:

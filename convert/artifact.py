@@ -5,13 +5,15 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-from collections.abc import Mapping
-from dataclasses import dataclass
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from runtime_py.contract import Contract
 from runtime_py.errors import DpocketError
-from runtime_py.files import atomic_directory, sha256_of, write_atomic
+from runtime_py.files import locked_folder, sha256_of, write_durably
 from runtime_py.manifest import Manifest, manifest_path
 
 Content = bytes | Mapping[str, bytes]
@@ -31,11 +33,16 @@ class Artifact:
 
 @dataclass(frozen=True)
 class Origin:
-    """Where an artifact comes from: hashes of the weights and of the grid, versions of the tools."""
+    """Where an artifact comes from: hashes of the weights and of the grid, versions of the tools.
+
+    `recipe` is how the weights were trained, `calibration` how the grid was found (see `runtime_py.manifest.Manifest`).
+    """
 
     student: str
     grid: str
     tools: Mapping[str, str]
+    recipe: Mapping[str, Any] = field(default_factory=dict)
+    calibration: Mapping[str, str] = field(default_factory=dict)
 
 
 def write_artifact(
@@ -43,58 +50,79 @@ def write_artifact(
 ) -> Artifact:
     """Write `content` at `path` and its manifest beside it.
 
-    Both are complete under other names before either takes its place, so a full disk leaves what was there before.
-    Raises DpocketError with the reason.
+    Both are complete in a folder of this process's own before either takes its place, so that a full disk, or another
+    export into the same folder, leaves a pair that belongs together. A process killed between the two moves leaves a
+    manifest of another hash, which `runtime_py.manifest.contract_of` names. Raises DpocketError with the reason.
     """
     path = Path(path)
-    staged = path.with_name(f".{path.name}.new")
-    staged_manifest = path.with_name(f".{path.name}.json.new")
     try:
-        if isinstance(content, bytes):
-            write_atomic(staged, content)
-            size = len(content)
-        else:
-            _write_folder(staged, content)
-            size = sum(len(data) for data in content.values())
-        manifest = Manifest(
-            path.name,
-            target,
-            precision,
-            sha256_of(staged),
-            size,
-            contract,
-            origin.student,
-            origin.grid,
-            origin.tools,
-        )
-        write_atomic(staged_manifest, manifest.to_json().encode())
-        if path.is_dir():
-            shutil.rmtree(path)
-        os.replace(staged, path)
-        os.replace(staged_manifest, manifest_path(path))
-    except DpocketError as e:
-        raise DpocketError(str(e).replace(staged.name, path.name).replace(staged_manifest.name, path.name)) from e
+        with _staging(path) as folder:
+            staged, manifest_file = folder / path.name, folder / manifest_path(path).name
+            size = _write(staged, content)
+            manifest = Manifest(
+                artifact=path.name,
+                target=target,
+                precision=precision,
+                sha256=sha256_of(staged),
+                bytes=size,
+                contract=contract,
+                student=origin.student,
+                recipe={**origin.recipe},
+                grid=origin.grid,
+                calibration={**origin.calibration},
+                tools={**origin.tools},
+            )
+            write_durably(manifest_file, manifest.to_json().encode())
+            with locked_folder(path.parent):
+                _take_places({staged: path, manifest_file: manifest_path(path)}, folder)
     except OSError as e:
-        raise DpocketError(f"could not write {path}: {e.strerror or e}; nothing was left there") from e
-    finally:
-        _remove(staged)
-        _remove(staged_manifest)
+        raise DpocketError(f"could not write {path}: {e.strerror or e}; what was there before is unchanged") from e
     return Artifact(path, target, precision, contract, manifest)
 
 
-def _write_folder(path: Path, files: Mapping[str, bytes]) -> None:
-    with atomic_directory(path) as folder:
-        for name, data in files.items():
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            with open(folder / name, "wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
+@contextlib.contextmanager
+def _staging(path: Path) -> Iterator[Path]:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    folder = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _write(path: Path, content: Content) -> int:
+    """Write a file or a folder; returns its bytes."""
+    if isinstance(content, bytes):
+        return write_durably(path, content)
+    path.mkdir()
+    return sum(write_durably(path / name, data) for name, data in content.items())
+
+
+def _take_places(moves: Mapping[Path, Path], folder: Path) -> None:
+    """Move every staged path to its place; where one cannot go, what was there before comes back to all of them."""
+    kept: dict[Path, Path] = {}
+    try:
+        for staged, place in moves.items():
+            before = folder / f"{place.name}.before"
+            if place.is_dir():
+                # A folder cannot be replaced in one step.
+                os.replace(place, before)
+                kept[place] = before
+            elif place.exists():
+                shutil.copy2(place, before)
+                kept[place] = before
+            os.replace(staged, place)
+    except BaseException:
+        for staged, place in moves.items():
+            if not staged.exists():
+                _remove(place)
+        for place, before in kept.items():
+            os.replace(before, place)
+        raise
 
 
 def _remove(path: Path) -> None:
-    with contextlib.suppress(OSError):
-        if path.is_dir():
-            shutil.rmtree(path)
-        else:
-            path.unlink()
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)

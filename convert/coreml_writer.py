@@ -8,7 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from convert.coreml_options import CODES, HALF_FLOATS, CoreMLOptions
 from convert.torch_view import OIHW, pads_of
+from runtime_py.contract import Contract
 from runtime_py.errors import DpocketError
 from runtime_py.program import Op, Program, Quant
 
@@ -16,31 +18,47 @@ from runtime_py.program import Op, Program, Quant
 class Writer:
     """Builds the MIL program; a tensor's variable has its name with the characters that MIL allows."""
 
-    def __init__(self, program: Program) -> None:
+    def __init__(self, program: Program, contract: Contract, options: CoreMLOptions) -> None:
         from coremltools.converters.mil.mil import Builder
 
         self.mb: Any = Builder
         self.program = program
         self.values: dict[int, Any] = {}
+        self.target = options.deployment_target
+        self.formats = {spec.name: spec.pixel_format for spec in contract.inputs}
 
     def program_of(self, ct: Any) -> Any:
-        from coremltools.converters.mil.mil import Function
+        from coremltools.converters.mil.mil import Function, types
         from coremltools.converters.mil.mil import Program as MilProgram
 
         tensors = self.program.tensors
         placeholders = {}
         for i in self.program.inputs:
             n, h, w, c = tensors[i].shape
-            placeholders[tensors[i].name] = self.mb.placeholder(shape=(n, c, h, w))
+            dtype = {"": types.fp32, CODES: types.uint8, HALF_FLOATS: types.fp16}[self.formats[tensors[i].name]]
+            placeholders[tensors[i].name] = self.mb.placeholder(shape=(n, c, h, w), dtype=dtype)
         made = MilProgram()
-        with Function(placeholders, opset_version=ct.target.iOS17) as function:
+        with Function(placeholders, opset_version=getattr(ct.target, self.target)) as function:
             for i in self.program.inputs:
-                self.store(i, function.inputs[tensors[i].name], None)
+                self.take(i, function.inputs[tensors[i].name])
             for op in self.program.ops:
                 self.operator(op)
             function.set_outputs([self.output(i) for i in self.program.outputs])
         made.add_function("main", function)
         return made
+
+    def take(self, index: int, value: Any) -> None:
+        """Keep an input's value: real numbers, or codes that need no quantising."""
+        if self.holds_codes(index):
+            self.values[index] = value
+            return
+        if self.formats[self.program.tensors[index].name] == HALF_FLOATS:
+            value = self.mb.cast(x=value, dtype=self.setting("fp32"))
+        self.store(index, value, None)
+
+    def holds_codes(self, index: int) -> bool:
+        """Whether a tensor is an image of codes, which are unsigned: 128 more than elsewhere."""
+        return index in self.program.inputs and self.formats[self.program.tensors[index].name] == CODES
 
     def operator(self, op: Op) -> None:
         if op.kind not in OPERATORS:
@@ -77,8 +95,18 @@ class Writer:
 
     def steps(self, quant: Quant) -> dict[str, Any]:
         """Scale and zero point as MIL's quantise operations take them."""
-        zero = int(quant.zero_point[0])
-        found = {"scale": np.float32(quant.scale[0]), **({"zero_point": np.int8(zero)} if zero else {})}
+        return self.steps_of(quant.scale[0], np.int8(quant.zero_point[0]))
+
+    def steps_at(self, index: int, quant: Quant) -> dict[str, Any]:
+        """The same for a tensor as it is stored, which may be an image of codes."""
+        return (
+            self.steps_of(quant.scale[0], np.uint8(quant.zero_point[0] + 128))
+            if self.holds_codes(index)
+            else self.steps(quant)
+        )
+
+    def steps_of(self, scale: Any, zero: np.int8 | np.uint8) -> dict[str, Any]:
+        found = {"scale": np.float32(scale), **({"zero_point": zero} if zero else {})}
         return {name: self.setting(value) for name, value in found.items()}
 
     def real(self, index: int, op: Op) -> Any:
@@ -91,7 +119,7 @@ class Writer:
         user = identifier(self.program.tensors[op.outputs[0]].name)
         # A tensor added to itself is dequantised twice; MIL then finds the second name.
         name = f"{identifier(tensor.name)}_for_{user}" if op.inputs.count(index) == 1 else None
-        return self.mb.dequantize(input=self.values[index], name=name, **self.steps(tensor.quant))
+        return self.mb.dequantize(input=self.values[index], name=name, **self.steps_at(index, tensor.quant))
 
     def constant(self, index: int, op: Op) -> Any:
         tensor = self.program.tensors[index]
@@ -140,8 +168,12 @@ def _convolution(writer: Writer, op: Op, name: str) -> Any:
         "name": name,
     }
     if op.kind == "transpose_conv2d":
+        # Without `output_shape`, which devices understand differently: ONNX Runtime's convtranspose_op_builder.cc.
+        made = writer.mb.conv_transpose(**operands)
         n, h, w, c = writer.program.tensors[op.outputs[0]].shape
-        return writer.mb.conv_transpose(**operands, output_shape=[n, c, h, w])
+        if tuple(made.shape) != (n, c, h, w):
+            raise DpocketError(f"{op.where}: Core ML's transposed convolution makes {tuple(made.shape)} of it")
+        return made
     groups = x.shape[3] if op.kind == "depthwise_conv2d" else 1
     return writer.mb.conv(**operands, groups=writer.setting(groups))
 

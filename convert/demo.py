@@ -12,24 +12,20 @@ import numpy as np
 
 import runtime_py
 from convert.artifact import Artifact
+from convert.parity import CAPTURE, measure
 from convert.student import export_checkpoint, float_student
 from convert.targets import TARGETS
 from runtime_py.captures import open_capture
 from runtime_py.captures.capture import DPCapture
 from runtime_py.contract import Contract
 from runtime_py.files import write_atomic
-from runtime_py.job import parity_samples
-from runtime_py.manifest import with_parity
-from runtime_py.parity.matrix import Parity, run_parity
+from runtime_py.parity.matrix import Parity
 from runtime_py.parity.report import Figure, Page, write_html
 from runtime_py.pictures import confidence_png, disparity_png, view_png
 from runtime_py.student import Prediction
 from training.checkpoint import SHIPPED, Checkpoint, load_checkpoint
 
-CAPTURE = Path(runtime_py.__file__).parent / "samples" / "20261122_120000_000_left.pgm"
-"""The capture that ships: training/demo_capture.py rendered it."""
-
-STAGES = 8
+STAGES = 9
 Progress = Callable[[str, int, int], None]
 
 
@@ -61,20 +57,13 @@ def run_demo(out: Path, capture_path: Path | None, progress: Progress) -> DemoRe
     made = export_checkpoint(
         checkpoint, list(TARGETS), "int8", out, progress=lambda what: progress(f"export: {what}", next(stages), STAGES)
     )
-    paths = [artifact.path for artifact in made]
-    samples = parity_samples(paths, [capture])
-    parity = run_parity(paths, samples, progress=lambda what, done, of: progress(what, STAGES + done, STAGES + of + 1))
-    for artifact in made:
-        name = artifact.path.name
-        rows = [row.to_dict() for row in parity.rows if row.artifact == name]
-        outputs = [found for found in parity.outputs() if found["artifact"] == name]
-        with_parity(artifact.path, {"capture": capture.name, "rows": rows, "outputs": outputs})
+    made, parity = measure(made, capture, lambda what, done, of: progress(what, STAGES + done, STAGES + of + 1))
     cells = len(parity.rows)
     progress("disparity and report", STAGES + cells, STAGES + cells + 1)
-    found = runtime_py.load_student(paths[0]).predict_of(capture)
+    found = runtime_py.load_student(made[0].path).predict_of(capture)
     deviation = np.abs(found.disparity - float_student(checkpoint).disparity_of(capture))
     result = DemoResult(capture.name, time.monotonic() - start, parity, float(deviation.mean()), float(deviation.max()))
-    _write_results(out, capture, found, checkpoint, made, result, len(samples))
+    _write_results(out, capture, found, checkpoint, made, result)
     progress("done", STAGES + cells + 1, STAGES + cells + 1)
     return result
 
@@ -86,7 +75,6 @@ def _write_results(
     checkpoint: Checkpoint,
     made: list[Artifact],
     result: DemoResult,
-    samples: int,
 ) -> None:
     summary = {
         "capture": capture.name,
@@ -107,7 +95,7 @@ def _write_results(
         "grid": f"input step {contract.inputs[0].scale:.5f}, disparity step {contract.output('disparity').scale:.4f} "
         f"px at {contract.working_width} px width",
         "int8 against float": f"{result.int8_mean_px:.3f} px on average, {result.int8_max_px:.2f} px at worst",
-        "samples": f"{samples}: every tile of the capture, and full-range random inputs",
+        "samples": f"{made[0].manifest.parity['samples']}: tiles of the capture, and full-range random inputs",
         "time": f"{result.seconds:.0f} s",
     }
     figures = (

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from convert.tflite_metadata import METADATA_KEY, metadata_buffer, with_contract_file
 from runtime_py.contract import CONTRACT_KEY, Contract
 from runtime_py.errors import DpocketError
 from runtime_py.program import Op, Program, Quant, Tensor
@@ -19,7 +20,7 @@ IDENTIFIER = b"TFL3"
 
 
 def to_tflite(program: Program, contract: Contract) -> bytes:
-    """The .tflite file of `program`: NHWC, signature "serving_default", the contract as metadata.
+    """The .tflite file of `program`: NHWC, signature "serving_default", with TFLite metadata and the contract.
 
     Any precision: float32, float16 constants behind DEQUANTIZE, int8 weights with float activations (which LiteRT
     quantises at run time), or int8. The same program gives the same bytes.
@@ -31,7 +32,7 @@ def to_tflite(program: Program, contract: Contract) -> bytes:
         writer.operator(op)
     builder = flatbuffers.Builder(1 << 16)
     builder.Finish(writer.model(contract).Pack(builder), IDENTIFIER)
-    return bytes(builder.Output())
+    return with_contract_file(bytes(builder.Output()), contract)
 
 
 class _Buffer:
@@ -152,7 +153,12 @@ class _Writer:
         model = schema.ModelT()
         model.version, model.description = 3, f"dpocket {contract.student}"
         model.subgraphs, model.signatureDefs = [graph], [signature]
-        entries = {**program.metadata, CONTRACT_KEY: contract.to_json().encode()}
+        # The contract's own entry outlives tools that rewrite the model and drop the zip behind it.
+        entries = {
+            **program.metadata,
+            CONTRACT_KEY: contract.to_json().encode(),
+            METADATA_KEY: metadata_buffer(program, contract),
+        }
         model.metadata = [self.metadata(name, data) for name, data in entries.items()]
         model.operatorCodes = [self.operator_code(*key) for key in self.codes]
         model.buffers = self.buffers
@@ -234,6 +240,38 @@ def _max_pool2d(writer: _Writer, op: Op, inputs: list[int]) -> Entry:
     return "MAX_POOL_2D", _int8_version(writer, op), inputs, options
 
 
+def _quantize(writer: _Writer, op: Op, inputs: list[int]) -> Entry:
+    return "QUANTIZE", 1, inputs, writer.schema.QuantizeOptionsT()
+
+
+def _dequantize(writer: _Writer, op: Op, inputs: list[int]) -> Entry:
+    # 2 is int8; 3, of float16 constants, is written by `as_float32`.
+    return "DEQUANTIZE", 2, inputs, writer.schema.DequantizeOptionsT()
+
+
+def _reshape(writer: _Writer, op: Op, inputs: list[int]) -> Entry:
+    out = writer.program.tensors[op.outputs[0]]
+    options = writer.schema.ReshapeOptionsT()
+    options.newShape = list(out.shape)
+    return "RESHAPE", 1, [*inputs, writer.constant(f"{out.name}.shape", np.array(out.shape, np.int32))], options
+
+
+def _pad(writer: _Writer, op: Op, inputs: list[int]) -> Entry:
+    name = f"{writer.program.tensors[op.outputs[0]].name}.paddings"
+    paddings = writer.constant(name, np.array(op.attrs["paddings"], np.int32))
+    return "PAD", _int8_version(writer, op), [*inputs, paddings], writer.schema.PadOptionsT()
+
+
+def _blocks(code: str, options_name: str) -> Callable[[_Writer, Op, list[int]], Entry]:
+    def write(writer: _Writer, op: Op, inputs: list[int]) -> Entry:
+        options = getattr(writer.schema, options_name)()
+        options.blockSize = op.attrs["block"]
+        # 2 is what LiteRT calls int8, but its reference kernels are registered as 1 alone and take int8 all the same.
+        return code, 1, inputs, options
+
+    return write
+
+
 def _weighted_version(writer: _Writer, op: Op, versions: dict[str, int]) -> int:
     x, weight = writer.dtypes(op)[:2]
     return versions["float" if weight != "int8" else "int8" if x == "int8" else "mixed"]
@@ -250,5 +288,11 @@ OPERATORS: dict[str, Callable[[_Writer, Op, list[int]], Entry]] = {
     "add": _add,
     "concat": _concat,
     "max_pool2d": _max_pool2d,
+    "reshape": _reshape,
+    "pad": _pad,
+    "space_to_depth": _blocks("SPACE_TO_DEPTH", "SpaceToDepthOptionsT"),
+    "depth_to_space": _blocks("DEPTH_TO_SPACE", "DepthToSpaceOptionsT"),
+    "quantize": _quantize,
+    "dequantize": _dequantize,
 }
 """What a .tflite is written from; adding an operation is one function and one line."""

@@ -11,29 +11,31 @@ from numpy.typing import NDArray
 from convert.torch_view import OIHW, pads_of
 from runtime_py.contract import CONTRACT_KEY, Contract
 from runtime_py.errors import DpocketError
-from runtime_py.program import Op, Program, Quant
+from runtime_py.program import Op, Program, Quant, Tensor
 
 OPSET = 17
 IR_VERSION = 8
 
 
-def to_onnx(program: Program, contract: Contract) -> bytes:
+def to_onnx(program: Program, contract: Contract, writer: type[Writer] | None = None) -> bytes:
     """The .onnx file of `program`: opset 17, the contract in the metadata.
 
-    int8 programs take and give int8; float32 and int8-weight programs are float32; float16 constants make
-    the graph compute in float16 between float32 inputs and outputs. The same program gives the same bytes.
+    int8 programs take and give int8, or float32 where they begin with `quantize` and end with `dequantize`; float32 and
+    int8-weight programs are float32; float16 constants make the graph compute in float16 between float32 inputs and
+    outputs. The same program gives the same bytes. `writer`: how operations are written, plainly unless asked for
+    (`convert.onnx_exact.ExactWriter`).
     """
     import onnx
 
-    writer = _Writer(program)
+    made = (writer or Writer)(program)
     for op in program.ops:
-        writer.operator(op)
-    model = writer.model(contract)
+        made.operator(op)
+    model = made.model(contract)
     onnx.checker.check_model(model)
     return bytes(model.SerializeToString(deterministic=True))
 
 
-class _Writer:
+class Writer:
     """Collects nodes and initializers; a quantised tensor keeps its name, its real value is "<name>.real"."""
 
     def __init__(self, program: Program) -> None:
@@ -47,14 +49,15 @@ class _Writer:
         self.half = any(t.dtype == "float16" for t in program.tensors)
 
     def operator(self, op: Op) -> None:
+        if op.kind in BOUNDARY:
+            BOUNDARY[op.kind](self, op)
+            return
         if op.kind not in OPERATORS:
             raise DpocketError(f"{op.where}: no .onnx operator is written for '{op.kind}'")
         kind, attributes = OPERATORS[op.kind](self, op)
         output = self.program.tensors[op.outputs[0]]
         inputs = [self.real(i, op) for i in op.inputs]
-        # At zero point -128 quantising is the ReLU, and Conv -> QuantizeLinear is what runtimes fuse.
-        implied = output.quant is not None and int(output.quant.zero_point[0]) == -128
-        relu = op.attrs.get("activation", "none") == "relu" and not implied
+        relu = self.needs_relu(op)
         result = self.result_name(op.outputs[0])
         self.node(kind, inputs, f"{result}.linear" if relu else result, **attributes)
         if relu:
@@ -63,6 +66,33 @@ class _Writer:
             self.node("QuantizeLinear", [result, *self.steps(output.name, output.quant, output.dtype)], output.name)
         elif self.half and op.outputs[0] in self.program.outputs:
             self.node("Cast", [result], output.name, to=self.onnx.TensorProto.FLOAT)
+
+    def needs_relu(self, op: Op) -> bool:
+        """Whether a ReLU is written: at zero point -128 quantising is one, and Conv -> QuantizeLinear is what runtimes
+        fuse."""
+        quant = self.program.tensors[op.outputs[0]].quant
+        implied = quant is not None and int(quant.zero_point[0]) == -128
+        return op.attrs.get("activation", "none") == "relu" and not implied
+
+    def quantize(self, op: Op) -> None:
+        """Multiplied by the float32 reciprocal of the scale, then rounded in whole steps, as XNNPACK does and
+        `TensorSpec.quantize`: QuantizeLinear's quotient rounds elsewhere next to a boundary between two integers."""
+        given, made = self.program.tensors[op.inputs[0]], self.program.tensors[op.outputs[0]]
+        quant = self.quant(made)
+        _, zero_point = self.steps(made.name, quant, made.dtype)
+        self.initializer(f"{made.name}.per_unit", np.float32(1) / quant.scale[0])
+        self.initializer(f"{made.name}.one", np.ones((), np.float32))
+        self.node("Mul", [given.name, f"{made.name}.per_unit"], f"{made.name}.steps")
+        self.node("QuantizeLinear", [f"{made.name}.steps", f"{made.name}.one", zero_point], made.name)
+
+    def dequantize(self, op: Op) -> None:
+        given, made = self.program.tensors[op.inputs[0]], self.program.tensors[op.outputs[0]]
+        self.node("DequantizeLinear", [given.name, *self.steps(given.name, self.quant(given), given.dtype)], made.name)
+
+    def quant(self, tensor: Tensor) -> Quant:
+        if tensor.quant is None:
+            raise DpocketError(f"'{tensor.name}' is not on the grid")
+        return tensor.quant
 
     def result_name(self, index: int) -> str:
         """Where an operator's float value goes: behind it a quantise or a cast may make the tensor itself."""
@@ -140,7 +170,7 @@ class _Writer:
         return self.onnx.helper.make_tensor_value_info(tensor.name, dtype, [n, c, h, w])
 
 
-def _convolution(writer: _Writer, op: Op) -> dict[str, Any]:
+def _convolution(writer: Writer, op: Op) -> dict[str, Any]:
     x, weight = (writer.program.tensors[i] for i in op.inputs[:2])
     kernel = (weight.shape[1], weight.shape[2])
     pads = pads_of(op, x.shape, kernel)
@@ -153,11 +183,14 @@ def _convolution(writer: _Writer, op: Op) -> dict[str, Any]:
     }
 
 
-def _max_pool2d(writer: _Writer, op: Op) -> dict[str, Any]:
+def _max_pool2d(writer: Writer, op: Op) -> dict[str, Any]:
     return {"kernel_shape": list(op.attrs["window"]), "strides": list(op.attrs["stride"])}
 
 
-OPERATORS: dict[str, Callable[[_Writer, Op], tuple[str, dict[str, Any]]]] = {
+BOUNDARY: dict[str, Callable[[Writer, Op], None]] = {"quantize": Writer.quantize, "dequantize": Writer.dequantize}
+"""What has no float operator between a DequantizeLinear and a QuantizeLinear, being one of them."""
+
+OPERATORS: dict[str, Callable[[Writer, Op], tuple[str, dict[str, Any]]]] = {
     "conv2d": lambda writer, op: ("Conv", _convolution(writer, op)),
     "depthwise_conv2d": lambda writer, op: ("Conv", _convolution(writer, op)),
     "transpose_conv2d": lambda writer, op: ("ConvTranspose", _convolution(writer, op)),

@@ -11,13 +11,17 @@ import torch
 from numpy.typing import NDArray
 
 from convert.artifact import Artifact
+from convert.coreml_options import CoreMLOptions
+from convert.lint import lint_student, require_clean, require_traced
 from convert.meaning import Meaning, contract_of_program
 from convert.targets import export, require_possible
 from runtime_py.errors import DpocketError
+from runtime_py.lint import Report
 from runtime_py.program import Program, Tensor
 from runtime_py.student import Student
-from training.calibration import calibrated, store_grid, stored_grid, traced
+from training.calibration import calibrated, store_grid, stored_grid
 from training.checkpoint import Checkpoint
+from training.quantize import Grid
 
 DEFAULT_SIZE = (384, 512)
 """Height and width of the inputs of an artifact, unless asked otherwise."""
@@ -30,23 +34,40 @@ def export_checkpoint(
     out: Path,
     size: tuple[int, int] = DEFAULT_SIZE,
     progress: Callable[[str], None] = lambda _: None,
+    float_io: bool = False,
+    recalibrate: Callable[[Checkpoint], Grid] | None = None,
+    linted: Callable[[Report], None] = lambda _: None,
+    coreml: CoreMLOptions | None = None,
+    exact_onnx: bool = False,
 ) -> list[Artifact]:
     """Artifacts `student_<precision>.*` of `checkpoint` in `out`, all int8 ones on its one grid.
 
-    A student that was never calibrated is calibrated now, and its grid stored beside its weights. Raises DpocketError
-    for a size that the network cannot take, a grid that cannot be stored, and what `convert.targets.export` refuses;
-    requests are checked before any work is done.
+    `float_io`: `student_int8_float-io.*`, which take and give float32 and quantise inside. `coreml`: what packages are
+    asked for; `exact_onnx`: an int8 .onnx whose integers are the other targets' (`convert.onnx_exact`).
+
+    A student that was never calibrated is calibrated now, and its grid stored beside its weights; so is any student
+    for which `recalibrate` makes a grid. Raises DpocketError for a size that the network cannot take, a grid that
+    cannot be stored, and what `convert.targets.export` refuses; requests are checked before any work is done. The
+    student is linted before anything is converted: `linted` is given the report, and all that it refuses is raised as
+    one DpocketError.
     """
-    require_possible(targets, precision)
+    require_possible(targets, precision, float_io, coreml, exact_onnx)
     require_size(checkpoint, size)
-    grid = stored_grid(checkpoint) if precision == "int8" else None
+    progress("trace")
+    graph = require_traced(checkpoint, size)
+    grid = stored_grid(checkpoint) if precision == "int8" and recalibrate is None else None
     if precision == "int8" and grid is None:
         progress("calibrate")
-        grid = calibrated(checkpoint)
+        grid = (recalibrate or calibrated)(checkpoint)
         store_grid(checkpoint, grid)
-    progress("trace")
-    graph = traced(checkpoint, size)
-    return export(graph, meaning_of(checkpoint, "student"), targets, precision, out, grid, progress)
+    progress("lint")
+    report = lint_student(checkpoint, graph, grid, [(target, precision) for target in targets])
+    linted(report)
+    require_clean(report)
+    meaning = meaning_of(checkpoint, "student")
+    return export(
+        graph, meaning, targets, precision, out, grid, progress, float_io, checkpoint.origin, coreml, exact_onnx
+    )
 
 
 def meaning_of(checkpoint: Checkpoint, name: str) -> Meaning:

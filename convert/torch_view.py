@@ -58,9 +58,12 @@ class TorchView(nn.Module):
             # Below zero point -128 there is nothing: quantising is the ReLU.
             implied = quant is not None and int(quant.zero_point[0]) == -128
             if op.attrs.get("activation") == "relu" and not implied:
-                real = torch.relu(real)
+                real = self._relu(real, quant)
             values[out] = real if quant is None else quantize(real, quant)
         return tuple(values[i] for i in self.program.outputs)
+
+    def _relu(self, real: Tensor, quant: Quant | None) -> Tensor:
+        return torch.relu(real)
 
     def _real(self, index: int, op: Op, values: dict[int, Tensor]) -> Tensor:
         tensor = self.program.tensors[index]
@@ -122,6 +125,9 @@ BODIES: dict[str, Callable[[TorchView, Op, list[Tensor]], Tensor]] = {
     "add": lambda view, op, values: values[0] + values[1],
     "concat": lambda view, op, values: torch.cat(values, 1),
     "max_pool2d": lambda view, op, values: F.max_pool2d(values[0], op.attrs["window"], op.attrs["stride"]),
+    # `forward` takes every operand off its grid and puts every result on its own: nothing is left to do.
+    "quantize": lambda view, op, values: values[0],
+    "dequantize": lambda view, op, values: values[0],
 }
 
 

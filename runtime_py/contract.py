@@ -18,6 +18,9 @@ CONTRACT_KEY = "dpocket.contract"
 CONTRACT_METHOD = CONTRACT_KEY.replace(".", "_")
 """The constant method that holds the contract in a .pte, whose method names have no dots."""
 
+REAL = ("float32", "float16")
+"""Types whose values are real numbers and no codes."""
+
 VERSION = 1
 
 
@@ -28,7 +31,9 @@ class TensorSpec:
     `shape` follows `layout` ("NHWC" or "NCHW"). For `dtype` "int8" the real value is `(q - zero_point) * scale`;
     for "float32" the grid may still be given (the artifact quantises inside) and values are real numbers.
     `valid_range` is in `unit`. `within_px` belongs to a confidence, which is the probability that the disparity is
-    right to within so many px of the working width; a float network may leave 0..1, and its user clips.
+    right to within so many px of the working width; a float network may leave 0..1, and its user clips. An input that
+    is an image on its platform has Core Video's name of its `pixel_format`: "OneComponent8" for `dtype` "uint8", or
+    "OneComponent16Half" for "float16"; arrays stand for such images here.
     """
 
     name: str
@@ -41,6 +46,7 @@ class TensorSpec:
     scale: float | None = None
     zero_point: int | None = None
     within_px: float | None = None
+    pixel_format: str = ""
 
     def plane(self) -> tuple[int, int]:
         """Height and width in pixels."""
@@ -48,8 +54,8 @@ class TensorSpec:
 
     def quantize(self, real: NDArray[np.floating[Any]]) -> NDArray[Any]:
         """Real values to this tensor's dtype: float32 `x * (1/scale)` rounded half to even, as XNNPACK does."""
-        if self.dtype == "float32":
-            return np.asarray(real, np.float32)
+        if self.dtype in REAL:
+            return np.asarray(real, self.dtype)
         if self.scale is None or self.zero_point is None:
             raise ContractError(f"'{self.name}' is {self.dtype} but its contract gives no scale and zero point")
         info = np.iinfo(self.dtype)
@@ -59,7 +65,7 @@ class TensorSpec:
 
     def dequantize(self, stored: NDArray[Any]) -> NDArray[np.float32]:
         """This tensor's stored values to real values in `unit`, float32."""
-        if self.dtype == "float32":
+        if self.dtype in REAL:
             return np.asarray(stored, np.float32)
         if self.scale is None or self.zero_point is None:
             raise ContractError(f"'{self.name}' is {self.dtype} but its contract gives no scale and zero point")

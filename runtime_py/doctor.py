@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
 
+from runtime_py.lowering import DELEGATES, versions, why_not
 from runtime_py.quiet import quiet
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ PARTS: tuple[Part, ...] = (
 def checks() -> list[Check]:
     """All parts in order, Python first."""
     found = [Check("Python", sys.version_info >= (3, 11), f"{platform.python_version()}, {platform.machine()}")]
-    return found + [_check(part) for part in PARTS]
+    return found + [_check(part) for part in PARTS] + [_lowering(name) for name in DELEGATES]
 
 
 def _check(part: Part) -> Check:
@@ -78,6 +79,12 @@ def _check(part: Part) -> Check:
         return Check(part.name, False, f"{part.distribution} {installed} does not import: {type(e).__name__}: {e}")
     limit = part.limit()
     return Check(part.name, limit is None, f"{part.distribution} {installed}" + (f"; {limit}" if limit else ""))
+
+
+def _lowering(name: str) -> Check:
+    """Whether a student can be lowered to a delegate of ExecuTorch; none of these delegates runs where it is made."""
+    reason = why_not(name)
+    return Check(f"ExecuTorch for {DELEGATES[name].title}", reason is None, reason or f"lowers here: {versions(name)}")
 
 
 def table(found: list[Check]) -> Table:

@@ -36,6 +36,35 @@ def write_atomic(path: Path, data: bytes) -> None:
         raise DpocketError(f"could not write {path}: {e.strerror or e}; nothing was left there") from e
 
 
+def write_durably(path: Path, data: bytes) -> int:
+    """Write `data` to a new file, through to the disk; returns its bytes. Raises OSError."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with open(path, "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    return len(data)
+
+
+@contextlib.contextmanager
+def locked_folder(folder: Path) -> Iterator[None]:
+    """Keep other processes that ask for the same folder waiting while the block runs; the lock dies with its process.
+
+    Where the system has no such lock (Windows), the block runs without one. Raises OSError for a missing folder.
+    """
+    try:
+        import fcntl
+    except ImportError:
+        yield
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
+
+
 @contextlib.contextmanager
 def atomic_directory(path: Path) -> Iterator[Path]:
     """A fresh folder to fill that takes the name `path` only when the block ends without an error.

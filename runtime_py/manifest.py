@@ -5,23 +5,32 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from runtime_py.contract import CONTRACT_KEY, Contract
 from runtime_py.errors import ArtifactError, DpocketError
-from runtime_py.files import sha256_of, write_atomic
+from runtime_py.files import locked_folder, sha256_of, write_atomic
 
-VERSION = 1
+VERSION = 2
+
+READABLE = (1, 2)
+"""Version 1 has no `recipe` and no `calibration`, and an empty `parity` where nothing was measured."""
+
+NOT_MEASURED: Mapping[str, Any] = MappingProxyType({"status": "not measured"})
 
 
 @dataclass(frozen=True)
 class Manifest:
     """Content of `<artifact>.json`. `bytes` and `sha256` are of the artifact; of a folder, of its files together.
 
-    `student` is the hash of the trained weights, `grid` that of the integer grid ("" for a float artifact), `tools`
-    versions by distribution, `parity` measured deviations (empty when nothing was measured).
+    `student` is the hash of the trained weights as exported, `recipe` what the checkpoint's card says of their
+    training. `grid` is the hash of the integer grid ("" for a float artifact), `calibration` the method that found it
+    and the hash of the images that it was found on. `tools` are versions by distribution, `parity` is what was
+    measured after the export (`runtime_py.parity.record`). The same export on the same machine gives the same text:
+    there is no time in it.
     """
 
     artifact: str
@@ -31,9 +40,11 @@ class Manifest:
     bytes: int
     contract: Contract
     student: str
+    recipe: Mapping[str, Any] = field(default_factory=dict)
     grid: str = ""
-    tools: Mapping[str, str] = dataclasses.field(default_factory=dict)
-    parity: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    calibration: Mapping[str, str] = field(default_factory=dict)
+    tools: Mapping[str, str] = field(default_factory=dict)
+    parity: Mapping[str, Any] = field(default_factory=lambda: dict(NOT_MEASURED))
     version: int = VERSION
 
     def to_json(self) -> str:
@@ -52,11 +63,12 @@ def read_manifest(artifact: Path) -> Manifest:
     path = manifest_path(Path(artifact))
     try:
         raw = json.loads(path.read_bytes())
-        if raw["version"] != VERSION:
-            raise ArtifactError(f"{path} has version {raw['version']}, this dpocket reads version {VERSION}")
-        names = {f.name for f in dataclasses.fields(Manifest)}
-        fields = {name: value for name, value in raw.items() if name in names}
+        if raw["version"] not in READABLE:
+            readable = " and ".join(map(str, READABLE))
+            raise ArtifactError(f"{path} has version {raw['version']}, this dpocket reads versions {readable}")
+        fields = {name: _checked(name, raw[name]) for name in KINDS if name in raw}
         fields["contract"] = Contract.from_json(json.dumps(raw["contract"]))
+        fields["parity"] = fields.get("parity") or dict(NOT_MEASURED)
         return Manifest(**fields)
     except OSError as e:
         raise ArtifactError(f"{path} cannot be read: {e.strerror or e}") from e
@@ -64,10 +76,35 @@ def read_manifest(artifact: Path) -> Manifest:
         raise ArtifactError(f"{path} is not a manifest: {type(e).__name__} {e}") from e
 
 
-def with_parity(artifact: Path, parity: Mapping[str, Any]) -> Manifest:
-    """Record measured `parity` (JSON values) in an artifact's manifest and return it."""
-    manifest = dataclasses.replace(read_manifest(artifact), parity={**parity})
-    write_atomic(manifest_path(Path(artifact)), manifest.to_json().encode())
+KINDS: Mapping[str, type] = {
+    **dict.fromkeys(("artifact", "target", "precision", "sha256", "student", "grid"), str),
+    **dict.fromkeys(("bytes", "version"), int),
+    **dict.fromkeys(("contract", "recipe", "calibration", "tools", "parity"), dict),
+}
+"""What each entry of a manifest is in JSON."""
+
+
+def _checked(name: str, value: Any) -> Any:
+    if not isinstance(value, KINDS[name]):
+        raise TypeError(f"'{name}' is a {type(value).__name__}")
+    return value
+
+
+def with_parity(artifact: Path, parity: Mapping[str, Any], sha256: str | None = None) -> Manifest:
+    """Record measured `parity` (JSON values) in an artifact's manifest and return it.
+
+    `sha256` is that of the artifact that was measured. Raises ArtifactError when the manifest describes another one by
+    now.
+    """
+    path = manifest_path(Path(artifact))
+    with locked_folder(path.parent):
+        found = read_manifest(artifact)
+        if sha256 is not None and found.sha256 != sha256:
+            raise ArtifactError(
+                f"{artifact} was replaced by another export while its parity was measured; give each its own folder"
+            )
+        manifest = dataclasses.replace(found, parity={**parity}, version=VERSION)
+        write_atomic(path, manifest.to_json().encode())
     return manifest
 
 

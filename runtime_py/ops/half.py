@@ -37,7 +37,7 @@ def bind(node: Node, rule: Rule) -> Kernel:
     kind = node.op.kind
     integers = [d for d in node.dtypes() if not d.startswith("float")]
     node.require(kind in WITH_INTEGERS or not integers, f"computes on {', '.join(integers)}, which Core ML does not")
-    node.require(kind != "quantize" or node.dtypes()[0].startswith("float"), "quantises integers")
+    node.require(kind != "quantize" or node.dtypes()[0] != "int8", "quantises integers")
     if kind in COPIES or "float16" not in node.dtypes():
         return rule.bind(node)
     kernel = rule.bind(widened(node))

@@ -17,6 +17,7 @@ from runtime_py.errors import ArtifactError, ContractError, RuntimeUnavailable
 from runtime_py.manifest import contract_of, manifest_path, read_manifest
 from runtime_py.parity.budget import DEFAULT_BUDGET, Limit
 from runtime_py.parity.compare import Comparison, compare_outputs
+from runtime_py.parity.float_limit import float_limit
 from runtime_py.parity.judge import differing_of, judge
 from runtime_py.parity.samples import Sample
 from runtime_py.parity.trace import Trace, record
@@ -72,6 +73,8 @@ MATRIX: Mapping[str, tuple[Cell, ...]] = MappingProxyType(
     }
 )
 """By artifact suffix: adding a runtime is one line."""
+
+DYNAMIC = "int8-weights"
 
 TARGETS: Mapping[str, str] = MappingProxyType(
     {".tflite": "litert", ".pte": "executorch", ".onnx": "onnx", ".mlpackage": "coreml"}
@@ -183,11 +186,22 @@ def trace_of(path: Path, cell: Cell, samples: list[Sample]) -> Trace:
 
 
 def reference_of(path: Path, cell: Cell, shared: list[Path]) -> Key:
-    """The run that `cell` of `path` is checked against; `shared` are the .tflite files at hand."""
+    """The run that `cell` of `path` is checked against; `shared` are the .tflite files at hand.
+
+    A .tflite of int8 weights quantises its activations while it runs, which no other target does: what such a target's
+    runtime computes is held against the reference on its own file.
+    """
     same_name = [tflite for tflite in shared if tflite.stem == path.stem]
-    if cell.across is None or not shared:
+    is_alone = cell.runtime != "reference" and precision_of(path) == DYNAMIC
+    if cell.across is None or not shared or is_alone:
         return (str(path), *cell.against)
     return (str((same_name or shared)[0]), *cell.across)
+
+
+def _is_one_float_network(path: Path, other: Path) -> bool:
+    """Whether both artifacts compute one function in floats, so that nothing but roundings may part them."""
+    precisions = {precision_of(path), precision_of(other)}
+    return precisions in ({"fp32"}, {"fp16"}) or (precisions == {DYNAMIC} and path == other)
 
 
 def _row(
@@ -209,6 +223,8 @@ def _row(
         against = f"{reference_key[1]} ({reference_key[2]}){own}"
         if reference_key in traces:
             limit = budget[cell.budget or cell.runtime]
+            if _is_one_float_network(path, Path(reference_key[0])):
+                limit = float_limit(limit, path, traces[reference_key])
             comparisons = compare_outputs(traces[key], traces[reference_key], limit.noise)
             status, reason = judge(comparisons, limit, against)
         else:

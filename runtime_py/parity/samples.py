@@ -1,7 +1,8 @@
 """`Sample`: one network input, as real planes that every artifact of a student can be given exactly.
 
 Planes hold real values that lie on the student's input grid, so an int8 artifact and a float one, NHWC and NCHW, get
-the same numbers, and their answers may be compared integer by integer.
+the same numbers, and their answers may be compared integer by integer. A capture's lie off it where every artifact
+takes real numbers, which those with a grid then quantise themselves.
 """
 
 from __future__ import annotations
@@ -60,7 +61,7 @@ def random_samples(contract: Contract, count: int, seed: int = 0) -> list[Sample
         planes = {}
         for spec in contract.inputs:
             if spec.scale is not None and spec.zero_point is not None:
-                integers = generator.integers(-128, 128, spec.plane())
+                integers = generator.integers(-128, 128, spec.plane()) + (128 if spec.dtype == "uint8" else 0)
                 planes[spec.name] = ((integers - spec.zero_point) * np.float32(spec.scale)).astype(np.float32)
             else:
                 planes[spec.name] = generator.uniform(*spec.valid_range, spec.plane()).astype(np.float32)

@@ -33,6 +33,25 @@ class Scope:
     tensors: dict[str, int] = field(default_factory=dict)
     unsigned: set[str] = field(default_factory=set)
     """Tensors that the file has as uint8."""
+    images: dict[int, int] = field(default_factory=dict)
+    """Codes of an image of 8-bit grey, less 128, and the input with the image itself."""
+
+    def taken(self, named: Named, place: str) -> int:
+        """An input of the function, which the caller fills; an image of codes keeps the file's type."""
+        if named.dtype != "uint8":
+            return self.assembly.fed(self.tensor(named, place))
+        image = self.assembly.fed(self.assembly.tensor(named.name, named.shape, "uint8"))
+        codes = self.assembly.tensor(f"{named.name}:codes", named.shape, "int8")
+        self.assembly.op("quantize", (image,), (codes,), f"{place}, '{named.name}'")
+        self.tensors[named.name] = codes
+        self.unsigned.add(named.name)
+        self.images[codes] = image
+        return image
+
+    def set_image_grid(self, codes: int, quant: Quant) -> None:
+        """Gives an image the grid that its first dequantise names."""
+        self.assembly.regrid(codes, quant)
+        self.assembly.regrid(self.images[codes], Quant(quant.scale, quant.zero_point + 128))
 
     def tensor(self, named: Named, place: str, quant: Quant | None = None) -> int:
         """A new tensor under a name of the file."""

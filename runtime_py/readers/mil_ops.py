@@ -42,7 +42,9 @@ def _dequantize(call: Call) -> None:
     given = call.assembly[index]
     call.require(given.dtype == "int8", f"takes values of type {given.dtype}")
     quant = _grid(call, "uint8" if call.is_unsigned("input") else "int8")
-    known = given.quant
+    if given.quant is None and index in call.scope.images:
+        call.scope.set_image_grid(index, quant)
+    known = call.assembly[index].quant
     if known is not None and known.scale == quant.scale and known.zero_point == quant.zero_point:
         call.emit("dequantize", (index,))
         return

@@ -31,15 +31,12 @@ def read_mlpackage(path: Path) -> Program:
     """The ML program of a package as a Program; boundary tensors keep the file's names, shapes and order of axes.
 
     Half-float tensors stay half floats (dialect "coreml-fp16"). uint8 values become int8 with a zero point lower by
-    128. Metadata is the model's user-defined one. Raises ArtifactError with the place for anything damaged, foreign
-    or not supported.
+    128, but for an input, which is an image of 8-bit grey and stays uint8. Metadata is the model's user-defined
+    one. Raises ArtifactError with the place for anything damaged, foreign or not supported.
     """
     package = Package(Path(path))
     model = Message(package.model(), str(path), "the model")
-    if not model.has(ML_PROGRAM):
-        raise model.error("is no ML program (an older kind of Core ML model): convert it to 'mlprogram'")
-    program = model.required(ML_PROGRAM, "the ML program")
-    function = MilReader(package.blobs).function(program)
+    function = function_of(model, package)
     assembly = Assembly(str(path), package.size)
     translated = translate(function, assembly, _metadata(model))
     # Half floats are widened while running.
@@ -49,6 +46,13 @@ def read_mlpackage(path: Path) -> Program:
     return without_transposes(translated)
 
 
+def function_of(model: Message, package: Package) -> Function:
+    """The ML program's function. Raises ArtifactError for another kind of model, or what is damaged."""
+    if not model.has(ML_PROGRAM):
+        raise model.error("is no ML program (an older kind of Core ML model): convert it to 'mlprogram'")
+    return MilReader(package.blobs).function(model.required(ML_PROGRAM, "the ML program"))
+
+
 def translate(function: Function, assembly: Assembly, metadata: dict[str, bytes]) -> Program:
     """A function's operations in order, each by the table of translators."""
     unknown = {o.type for o in function.operations} - {"const", *COMPRESSED, *OPERATIONS}
@@ -56,12 +60,15 @@ def translate(function: Function, assembly: Assembly, metadata: dict[str, bytes]
         known = ", ".join(OPERATIONS)
         raise assembly.error(f"it uses {', '.join(sorted(unknown))}; operations that are known: {known}")
     scope = Scope(assembly)
-    inputs = tuple(assembly.fed(scope.tensor(named, f"{assembly.source}, the inputs")) for named in function.inputs)
+    inputs = tuple(scope.taken(named, f"{assembly.source}, the inputs") for named in function.inputs)
     for operation in function.operations:
         if operation.type in OPERATIONS:
             OPERATIONS[operation.type](Call(scope, operation))
         else:
             _constant(Call(scope, operation))
+    for codes, image in scope.images.items():
+        if assembly[codes].quant is None:
+            raise assembly.error(f"its input '{assembly[image].name}' is uint8 and is not taken by a dequantize")
     missing = [name for name in function.outputs if name not in scope.tensors]
     if missing:
         raise assembly.error(f"its output '{missing[0]}' is never written")

@@ -39,6 +39,7 @@ OPERATORS: Mapping[str, Callable[[Builder, OnnxNode], None]] = {
     "Relu": pointwise.unary_node,
     "Reshape": shapes.reshape,
     "Resize": shapes.resize,
+    "Round": pointwise.unary_node,
     "Sigmoid": pointwise.unary_node,
     "Slice": shapes.cut,
     "Softmax": pointwise.softmax_node,

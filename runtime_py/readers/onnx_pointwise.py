@@ -18,7 +18,9 @@ FUSED_UNARY = ("LeakyRelu", "Sigmoid")
 """Kinds that ONNX Runtime has integer kernels for; all others are float32 between the grids."""
 
 BINARY: Mapping[str, str] = {"Add": "add", "Sub": "sub", "Mul": "mul", "Div": "div"}
-UNARY: Mapping[str, str] = {"LeakyRelu": "leaky_relu", "Relu": "relu", "Sigmoid": "logistic", "Tanh": "tanh"}
+UNARY: Mapping[str, str] = {
+    "LeakyRelu": "leaky_relu", "Relu": "relu", "Round": "round", "Sigmoid": "logistic", "Tanh": "tanh",
+}  # fmt: skip
 
 
 def binary_node(b: Builder, node: OnnxNode) -> None:
@@ -35,7 +37,7 @@ def binary(b: Builder, node: OnnxNode, indices: Sequence[int], slot: Slot, kind:
 
 
 def unary_node(b: Builder, node: OnnxNode) -> None:
-    """LeakyRelu, Relu, Sigmoid or Tanh."""
+    """LeakyRelu, Relu, Round (half to even), Sigmoid or Tanh."""
     found = b.group(node, (0,)) if node.kind in FUSED_UNARY else None
     if found is not None:
         b.take(node)

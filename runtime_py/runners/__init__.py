@@ -14,7 +14,7 @@ from runtime_py.runners.executorch import ExecuTorchRunner
 from runtime_py.runners.litert import LiteRTRunner
 from runtime_py.runners.onnxruntime import OnnxRuntimeRunner
 from runtime_py.runners.reference import ReferenceRunner
-from runtime_py.runners.runner import Runner
+from runtime_py.runners.runner import ArtifactRunner
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Choice:
     contract: Contract | None
 
 
-RUNTIMES: Mapping[str, Callable[[Choice], Runner]] = {
+RUNTIMES: Mapping[str, Callable[[Choice], ArtifactRunner]] = {
     "reference": lambda c: ReferenceRunner(c.path, c.dialect),
     "litert": lambda c: LiteRTRunner(c.path, c.dialect or "xnnpack"),
     "tensorflow": lambda c: LiteRTRunner(c.path, c.dialect or "xnnpack", "tensorflow"),
@@ -55,7 +55,7 @@ VENDORS: Mapping[str, str] = {
 
 def open_runner(
     path: str | Path, runtime: str = "vendor", dialect: str | None = None, contract: Contract | None = None
-) -> Runner:
+) -> ArtifactRunner:
     """Loads an artifact into a runtime: a name of RUNTIMES, or "vendor" for the one that its suffix belongs to.
 
     `dialect` chooses among kernels, `contract` names what `.pte` files know by position only. Raises DpocketError for

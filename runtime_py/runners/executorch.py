@@ -1,4 +1,4 @@
-"""ExecuTorch as a runner for `.pte` files, which know their inputs and outputs by position only."""
+"""ExecuTorch as a runner for `.pte` files, which know inputs and outputs by position only; one thread."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from runtime_py.contract import Contract, TensorSpec
 from runtime_py.errors import ArtifactError, ContractError
 from runtime_py.inputs import Array, checked_inputs
 from runtime_py.program import Tensor
+from runtime_py.quiet import quiet
 from runtime_py.readers import file_bytes
 from runtime_py.runners.runner import package_version, vendor_module
 
@@ -31,6 +32,7 @@ class ExecuTorchRunner:
     def __init__(self, path: Path, contract: Contract | None = None) -> None:
         self._torch = vendor_module("torch", "torch")
         runtime = vendor_module("executorch.runtime", "executorch")
+        _one_thread()
         content = file_bytes(path)
         if content[4:6] != b"ET":
             raise ArtifactError(f"{path} is not a .pte file: bytes 4 to 8 are {content[4:8]!r}, not b'ET12' or alike")
@@ -47,7 +49,7 @@ class ExecuTorchRunner:
             outputs = [s.name for s in contract.outputs]
             if len(outputs) != meta.num_outputs():
                 raise ContractError(f"{path} has {meta.num_outputs()} outputs, its contract {len(outputs)}")
-        self._inputs, self._outputs = inputs, outputs
+        self.inputs, self._outputs = inputs, outputs
         self.name = "executorch"
         self.version = package_version("executorch")
         self.input_names = tuple(tensor.name for tensor in inputs)
@@ -55,12 +57,21 @@ class ExecuTorchRunner:
     def run(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
         """Outputs by name. Raises ContractError for inputs that do not fit, ArtifactError when ExecuTorch fails."""
         # A copy: torch warns about, and could write to, arrays that numpy holds read-only.
-        tensors = [self._torch.from_numpy(np.array(array)) for array in checked_inputs(self._inputs, inputs)]
+        tensors = [self._torch.from_numpy(np.array(array)) for array in checked_inputs(self.inputs, inputs)]
         try:
             results = self._method.execute(tensors)
         except RuntimeError as e:
             raise ArtifactError(f"ExecuTorch fails while running: {' '.join(str(e).split())}") from e
         return {name: np.array(result.numpy()) for name, result in zip(self._outputs, results, strict=True)}
+
+
+def _one_thread() -> None:
+    """ExecuTorch computes on a pool of as many threads as there are cores, shared by every program of the process."""
+    pool = vendor_module("executorch.extension.pybindings.portable_lib", "executorch")
+    count = getattr(pool, "_threadpool_get_thread_count", None)
+    if count is not None and count() != 1:
+        with quiet(native=True):
+            pool._unsafe_reset_threadpool(1)
 
 
 def _tensor(meta: Any, name: str) -> Tensor:

@@ -37,6 +37,15 @@ BUILDS: Mapping[str, Build] = {
 """Runtime name to its build: two builds of one source, by two teams, are two witnesses."""
 
 
+@dataclass(frozen=True)
+class PlannedNode:
+    """A node as the interpreter knows it: kind, and the numbers of its tensors."""
+
+    name: str
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+
+
 class LiteRTRunner:
     """Names are those of the file's signature where it has one, otherwise of its tensors.
 
@@ -68,19 +77,34 @@ class LiteRTRunner:
         named_outputs = {} if signature is None else _by_index(signature.get_output_details())
         details = self._runtime.get_input_details()
         self._input_indices = [int(d["index"]) for d in details]
-        self._inputs = [_tensor(d, named_inputs) for d in details]
+        self.inputs = [_tensor(d, named_inputs) for d in details]
         self._outputs = {_tensor(d, named_outputs).name: int(d["index"]) for d in self._runtime.get_output_details()}
-        self.input_names = tuple(tensor.name for tensor in self._inputs)
+        self.input_names = tuple(tensor.name for tensor in self.inputs)
 
     def run(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
         """Outputs by name. Raises ContractError for inputs that do not fit, ArtifactError when LiteRT fails."""
-        for index, array in zip(self._input_indices, checked_inputs(self._inputs, inputs), strict=True):
+        for index, array in zip(self._input_indices, checked_inputs(self.inputs, inputs), strict=True):
             self._runtime.set_tensor(index, array)
         try:
             self._runtime.invoke()
         except (ValueError, RuntimeError) as e:
             raise ArtifactError(f"LiteRT fails while running: {' '.join(str(e).split())}") from e
         return {name: self._runtime.get_tensor(index) for name, index in self._outputs.items()}
+
+    def plan(self) -> tuple[PlannedNode, ...] | None:
+        """The file's nodes, and after them a node "DELEGATE" for each delegated part.
+
+        None where this build of the interpreter does not tell: it has no public way to ask.
+        """
+        try:
+            details = self._runtime._get_ops_details()
+        except (AttributeError, ValueError, TypeError):
+            return None
+        return tuple(PlannedNode(str(d["op_name"]), _numbers(d["inputs"]), _numbers(d["outputs"])) for d in details)
+
+
+def _numbers(indices: Any) -> tuple[int, ...]:
+    return tuple(int(i) for i in indices)
 
 
 def _by_index(details: Mapping[str, Any]) -> dict[int, str]:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runtime_py.inputs import Array
+from runtime_py.program import Tensor
 from runtime_py.readers import read
 from runtime_py.runners.runner import package_version
 
@@ -31,6 +32,12 @@ class ReferenceRunner:
         self.name = f"reference/{dialect}"
         self.version = package_version("dpocket")
         self.input_names = self._interpreter.program.input_names()
+
+    @property
+    def inputs(self) -> tuple[Tensor, ...]:
+        """What the program asks for, in its order."""
+        program = self._interpreter.program
+        return tuple(program.tensors[i] for i in program.inputs)
 
     def run(self, inputs: Mapping[str, Array], listener: Listener | None = None) -> dict[str, Array]:
         """Outputs by name; `listener` gets (name, array) of every tensor on the way."""

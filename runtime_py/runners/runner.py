@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from runtime_py.errors import RuntimeUnavailable
 from runtime_py.inputs import Array
+from runtime_py.program import Tensor
 
 
 class Runner(Protocol):
@@ -27,6 +28,14 @@ class Runner(Protocol):
 
     def run(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
         """Outputs by name, as stored, of inputs by name. Raises ContractError for inputs that do not fit."""
+
+
+class ArtifactRunner(Runner, Protocol):
+    """A runner of a file, which says itself what it asks for."""
+
+    @property
+    def inputs(self) -> Sequence[Tensor]:
+        """Names, shapes and types of the inputs, in the artifact's order; a size of -1 is open."""
 
 
 def vendor_module(module: str, package: str) -> Any:

@@ -15,8 +15,8 @@ from mil_in_torch import outputs_of
 from numpy.typing import NDArray
 from vendor_runtimes import litert
 
+from convert.addition_factors import pair_factors
 from convert.artifact import Artifact
-from convert.coreml_exact import pair_factors
 from convert.grid import WEIGHT_AXIS
 from convert.lower import lower
 from convert.precision import at_precision

@@ -5,14 +5,16 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from convert.artifact import Artifact
 from convert.meaning import Meaning
-from convert.targets import TARGETS, export, precisions_of
+from convert.targets import ALL_TARGETS, TARGETS, export, precisions_of
 from runtime_py.errors import DpocketError
+from runtime_py.manifest import contract_of, manifest_path
 from training.graph import StudentGraph
 from training.quantize import Grid
 
@@ -80,6 +82,23 @@ def test_a_full_disk_is_one_sentence_and_leaves_nothing(
     with pytest.raises(DpocketError, match=r"could not write .*tiny_int8\.\w+.*: No space left on device"):
         export(graph, meaning, [target], "int8", tmp_path, grid)
     assert not list(tmp_path.iterdir())
+
+
+def test_a_target_that_fails_names_what_is_complete_before_it(
+    graph: StudentGraph, grid: Grid, meaning: Meaning, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> bytes:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setitem(ALL_TARGETS, "executorch", replace(ALL_TARGETS["executorch"], write=full))  # type: ignore[arg-type]
+    expected = (
+        r"executorch: No space .*; nothing was written of it; complete before that: .*int8\.tflite, .*int8\.onnx$"
+    )
+    with pytest.raises(DpocketError, match=expected):
+        export(graph, meaning, ["litert", "onnx", "executorch"], "int8", tmp_path, grid)
+    complete = [tmp_path / "tiny_int8.tflite", tmp_path / "tiny_int8.onnx"]
+    assert sorted(tmp_path.iterdir()) == sorted([*complete, *map(manifest_path, complete)])
+    assert {contract_of(path).student for path in complete} == {"tiny"}
 
 
 def test_a_full_disk_keeps_the_export_that_was_there(

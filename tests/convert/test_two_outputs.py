@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from grid_readback import require_mlpackage_holds, require_onnx_holds, require_pte_holds, require_tflite_holds
+from grid_readback import unexplained
 from numpy.typing import NDArray
 from torch import nn
 from vendor_runtimes import executorch, litert, onnxruntime
@@ -32,7 +32,7 @@ from training.tracing import trace
 
 OUTPUTS = ("disparity", "confidence")
 SIZE = (64, 128)
-CONSTANTS = ("weight", "bias", "shape")
+CONSTANTS = ("weight", "bias", "shape", "paddings")
 Views = Mapping[str, NDArray[np.int8]]
 
 
@@ -160,10 +160,8 @@ def test_scales_and_zero_points_read_back_are_the_grids(
 ) -> None:
     assert grid.tensors["confidence"] == Steps(float(np.float32(1 / 255)), -128)
     program = at_precision(lower(graph), "int8", grid)
-    require_tflite_holds(artifacts["litert"].path, program)
-    require_pte_holds(artifacts["executorch"].path, grid, program)
-    require_mlpackage_holds(artifacts["coreml"].path, grid, program)
-    require_onnx_holds(artifacts["onnx"].path, grid)
+    for target, artifact in artifacts.items():
+        assert unexplained(target, artifact.path, program, grid, graph) == {}, target
 
 
 def test_every_node_runs_in_one_delegate_of_litert(artifacts: Mapping[str, Artifact], graph: StudentGraph) -> None:
@@ -173,15 +171,15 @@ def test_every_node_runs_in_one_delegate_of_litert(artifacts: Mapping[str, Artif
     interpreter.allocate_tensors()
     nodes = interpreter._get_ops_details()
     delegates = [node for node in nodes if node["op_name"] == "DELEGATE"]
-    assert len(nodes) - len(delegates) == len(graph.layers) == 22
+    # On pixel blocks the stem takes five nodes more, and each of three upsamplings and two heads one more.
+    assert len(graph.layers) == 22
+    assert len(nodes) - len(delegates) == 22 + 5 + 3 + 2
     # One delegate from the inputs to the outputs: an operator outside of it would cut it, or feed it.
     assert len(delegates) == 1
     assert set(delegates[0]["outputs"]) == {int(d["index"]) for d in interpreter.get_output_details()}
     details = {int(d["index"]): d for d in interpreter.get_tensor_details()}
-    fed = {details[int(i)]["name"] for i in delegates[0]["inputs"]} - {
-        f"{n}.{k}" for n in graph.shapes for k in CONSTANTS
-    }
-    assert fed == {"left", "right"}
+    fed = {details[int(i)]["name"] for i in delegates[0]["inputs"]}
+    assert {name for name in fed if name.rpartition(".")[2] not in CONSTANTS} == {"left", "right"}
     activations = [d for d in details.values() if d["name"] in graph.shapes]
     assert {np.dtype(d["dtype"]).name for d in activations} == {"int8"}
 

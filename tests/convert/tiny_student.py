@@ -1,9 +1,20 @@
-"""A tiny student with every kind of layer that students may have."""
+"""A tiny student with every kind of layer that students may have; as a script, all its artifacts in a folder."""
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
 import torch
 from torch import Tensor, nn
+
+from convert.artifact import Artifact
+from convert.meaning import Meaning
+from convert.targets import TARGETS, export, precisions_of
+from training.graph import StudentGraph
+from training.quantize import Grid, calibrate
+from training.tracing import trace
 
 HEIGHT, WIDTH = 32, 48
 
@@ -42,3 +53,39 @@ def random_views(seed: int, count: int = 1) -> dict[str, Tensor]:
     generator = torch.Generator().manual_seed(seed)
     shape = (count, 1, HEIGHT, WIDTH)
     return {name: torch.randn(shape, generator=generator).clamp(-3, 3) for name in ("left", "right")}
+
+
+def trained() -> nn.Module:
+    """The student with weights that are always the same."""
+    torch.manual_seed(0)
+    made = TinyStudent().eval()
+    for parameter in made.parameters():
+        if parameter.ndim == 1:
+            nn.init.normal_(parameter, std=0.2)
+    return made
+
+
+def graph_of(student: nn.Module) -> StudentGraph:
+    return trace(student, [torch.zeros(1, 1, HEIGHT, WIDTH)] * 2)
+
+
+def grid_of(graph: StudentGraph) -> Grid:
+    return calibrate(graph, [random_views(1, 4)], input_scale=3 / 127)
+
+
+MEANING = Meaning("tiny", working_width=96, output_stride=2)
+
+
+def export_all(graph: StudentGraph, grid: Grid, out: Path) -> Mapping[tuple[str, str], Artifact]:
+    """Every artifact that this project makes, by target and precision."""
+    made = {}
+    for precision in ("int8", "fp32", "fp16", "int8-weights"):
+        targets = [name for name in TARGETS if precision in precisions_of(name)]
+        for artifact in export(graph, MEANING, targets, precision, out, grid):
+            made[artifact.target, precision] = artifact
+    return made
+
+
+if __name__ == "__main__":
+    tiny = graph_of(trained())
+    export_all(tiny, grid_of(tiny), Path(sys.argv[1]))

@@ -40,7 +40,7 @@ def test_what_only_watches_a_run_is_no_part_of_its_identity() -> None:
 @pytest.mark.parametrize(
     ("name", "settings", "sentence"),
     [
-        ("pocket", ["task.name=walk"], "no task is called 'walk'; known are: disparity, quantised, explicit, recursive"),
+        ("pocket", ["task.name=walk"], "'walk'; known are: disparity, quantised, explicit, recursive"),
         ("pocket", ["task.name=explicit"], "has no settings for the task 'explicit'; 'task.name' cannot be set"),
         ("pocket", ["task.inputs=sound"], "'task.inputs' is 'sound'; known are: dp, rgb_dp, mono"),
         ("explicit", ["model=mono_net", 'model_settings={"width": 10, "colours": 2}'], "set grid=false for 'mono_net'"),
