@@ -207,6 +207,10 @@ def require_possible(
         raise DpocketError(f"--onnx-exact is for an int8 .onnx, not for {', '.join(targets)} at {precision}")
     if float_io and precision != "int8":
         raise DpocketError(f"--float-io is for int8: {precision} takes and gives float32 without it")
+    for name in targets:
+        reason = why_not(name) if name in DELEGATES else None
+        if reason is not None:
+            raise RuntimeUnavailable(f"this machine cannot lower to {name}: {reason}")
 
 
 def _target(name: str) -> Target:
@@ -221,6 +225,3 @@ def _check(name: str, precision: str) -> None:
         raise DpocketError(f"there is no precision '{precision}'; there are: {', '.join(PRECISIONS)}")
     if precision in refused:
         raise DpocketError(f"{name} has no {precision}: {refused[precision]}; it has {', '.join(precisions_of(name))}")
-    reason = why_not(name) if name in DELEGATES else None
-    if reason is not None:
-        raise RuntimeUnavailable(f"this machine cannot lower to {name}: {reason}")

@@ -9,7 +9,7 @@ import pytest
 
 import dpocket
 from convert.student import export_checkpoint
-from runtime_py.errors import ContractError
+from runtime_py.errors import ContractError, DpocketError
 from training.camera import Camera
 from training.checkpoint import SHIPPED, load_checkpoint
 from training.dice import Dice, pixel_grid
@@ -70,7 +70,7 @@ def test_a_trace_names_every_tensor_and_ends_with_the_outputs(folder: Path) -> N
     plane = np.zeros((1, *SIZE, 1), np.int8)
     names = [name for name, _ in student.trace({"left": plane, "right": plane})]
     assert names[:2] == ["left", "right"]
-    assert set(names[-2:]) == {"disparity", "confidence"}
+    assert {"disparity", "confidence"} <= set(names[-4:])  # each behind the tensor that its blocks of pixels come from
     assert "stem" in names
 
 
@@ -96,5 +96,5 @@ def test_an_artifact_that_was_replaced_is_refused(folder: Path, tmp_path: Path) 
     path = tmp_path / "student_int8.tflite"
     path.write_bytes((folder / path.name).read_bytes()[:-8] + bytes(8))
     (tmp_path / f"{path.name}.json").write_bytes((folder / f"{path.name}.json").read_bytes())
-    with pytest.raises(dpocket.DpocketError, match="damaged or was replaced"):
+    with pytest.raises(DpocketError, match="damaged or was replaced"):
         dpocket.load(path)

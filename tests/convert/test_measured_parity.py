@@ -121,7 +121,7 @@ def test_the_command_measures_on_the_capture_that_ships(capsys: pytest.CaptureFi
         manifest = read_manifest(tmp_path / name)
         assert manifest.parity["status"] == "within budget"
         assert manifest.parity["captures"] == [open_capture(CAPTURE).name]
-        assert (manifest.recipe["name"], manifest.recipe["model"]) == ("pyramid", "pyramid")
+        assert (manifest.recipe["name"], manifest.recipe["model"]) == ("pyramid-int8", "pyramid")
         assert manifest.calibration["method"]
 
 

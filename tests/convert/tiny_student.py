@@ -88,4 +88,4 @@ def export_all(graph: StudentGraph, grid: Grid, out: Path) -> Mapping[tuple[str,
 
 if __name__ == "__main__":
     tiny = graph_of(trained())
-    export_all(tiny, grid_of(tiny), Path(sys.argv[1]))
+    export_all(tiny, Grid.from_json(Path(sys.argv[2]).read_text()), Path(sys.argv[1]))
