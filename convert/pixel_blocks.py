@@ -1,10 +1,11 @@
-"""An integer program's narrow operations on blocks of pixels instead: the same integers, sooner, on LiteRT's CPU.
+"""An integer program's narrow operations on blocks of pixels instead: the same integers, sooner, on XNNPACK.
 
-XNNPACK computes 16 output channels at once from 4 or 8 input channels at once, and copies pixels one by one where
-channels are joined. So one output channel costs as much as 16, two input channels as much as eight, and joining two
-one-channel views more than any convolution of a small student. Where several neighbouring pixels are the channels,
-nothing is wasted. Weights that a block does not use are 0, which adds nothing to an integer sum; scales are repeated.
-(benchmarks/node_times.py measures each node.)
+XNNPACK computes 16 output channels at once from 4 or 8 input channels at once, looks up an address for every pixel
+under a kernel, and copies pixels one by one where channels are joined. So one output channel costs as much as 16, two
+input channels as much as eight, many narrow pixels more than a few wide ones, and joining two one-channel views more
+than any convolution of a small student. Where several neighbouring pixels are the channels, little is wasted. Weights
+that a block does not use are 0, which adds nothing to an integer sum; scales are repeated. (benchmarks/node_times.py
+measures each node.)
 """
 
 from __future__ import annotations
@@ -22,13 +23,14 @@ from runtime_py.program import Op, Program, Quant, Tensor
 SQUARE = {"stride": (1, 1), "dilation": (1, 1)}
 
 
-def with_pixel_blocks(program: Program) -> Program:
+def with_pixel_blocks(program: Program, head: tuple[int, int] = (2, 2)) -> Program:
     """`program` with every operation of FORMS that it has replaced; other operations, and a float program, are kept.
 
-    Tensors keep their names and grids; weights, biases and the joined views have other shapes. Every other tensor keeps
-    its integers, in every dialect.
+    `head` are the rows and columns, the latter even, of the pixels that a convolution to one channel computes at once:
+    more of them are sooner done, and have more weights. Tensors keep their names and grids; weights, biases and the
+    joined views have other shapes. Every other tensor keeps its integers, in every dialect.
     """
-    building = _Building(program)
+    building = _Building(program, head)
     for position, op in enumerate(program.ops):
         if position not in building.replaced and not any(form(building, position) for form in FORMS):
             building.ops.append(op)
@@ -38,11 +40,13 @@ def with_pixel_blocks(program: Program) -> Program:
 class _Building:
     """The program as it grows: old tensors keep their numbers until the end, new ones follow them."""
 
-    def __init__(self, source: Program) -> None:
+    def __init__(self, source: Program, head: tuple[int, int]) -> None:
         self.source = source
+        self.head = head
         self.tensors = list(source.tensors)
         self.ops: list[Op] = []
         self.replaced: set[int] = set()
+        self._pairs: dict[int, int] = {}
 
     def shape(self, index: int) -> tuple[int, ...]:
         return self.tensors[index].shape
@@ -61,6 +65,21 @@ class _Building:
     def op(self, kind: str, inputs: Sequence[int], output: int, where: str, **attrs: Any) -> int:
         self.ops.append(Op(kind, tuple(inputs), (output,), attrs, where))
         return output
+
+    def reshaped(self, index: int, name: str, shape: Sequence[int], where: str) -> int:
+        return self.op("reshape", (index,), self.view(index, name, shape), where)
+
+    def pairs(self, index: int, where: str) -> int:
+        """Pixels side by side as channels, (1, H + 2, W / 2 + 1, 2C), from one pixel of padding on every side."""
+        if index not in self._pairs:
+            name, (_, height, width, channels) = self.tensors[index].name, self.shape(index)
+            # With rows innermost XNNPACK pads row by row; with pixels innermost, pixel by pixel (100 times slower).
+            flat = self.reshaped(index, f"{name}.flat", (1, 1, height, width * channels), where)
+            padded = self.view(index, f"{name}.padded", (1, 1, height + 2, (width + 2) * channels))
+            self.op("pad", (flat,), padded, where, paddings=((0, 0), (0, 0), (1, 1), (channels, channels)))
+            shape = (1, height + 2, width // 2 + 1, 2 * channels)
+            self._pairs[index] = self.reshaped(padded, f"{name}.pairs", shape, where)
+        return self._pairs[index]
 
     def weights(self, op: Op, weight: NDArray[np.int8], copies: int) -> tuple[int, int]:
         """The weights in their new shape and the bias, for `copies` times the channels, under their old names."""
@@ -106,51 +125,54 @@ def _repeated(quant: Quant, copies: int) -> Quant:
 
 
 def _joined_stem(b: _Building, position: int) -> bool:
-    """Two one-channel views, joined, under a 4×4 convolution of stride 2: blocks of 2×4 pixels of both as 16 channels.
+    """Two one-channel views, joined, under a 4×4 convolution of stride 2: blocks of 2×2 pixels of both as 8 channels.
 
-    Joined along the width, the rows of both views alternate, so that a 4×4 block of that tall picture is a 2×4 block
-    of each view. With one row and column of padding before, the 4×6 pixels under two neighbouring outputs lie in 2×2
-    blocks.
+    Joined along the width, the rows of both views alternate, so that 4 rows and 2 columns of that tall picture are a
+    2×2 block of each view. With one row and column of padding before, the 4×4 pixels under an output are 2×2 blocks.
     """
     join = b.source.ops[position]
     users = b.users(join.outputs[0])
     if join.kind != "concat" or join.attrs["axis"] != 3 or len(join.inputs) != 2 or len(users) != 1:
         return False
-    conv, shape = b.source.ops[users[0]], b.shape(join.inputs[0])
+    conv, (_, height, width, _) = b.source.ops[users[0]], b.shape(join.inputs[0])
     if not _is_convolution(b, conv, kernel=(4, 4), stride=(2, 2)) or join.outputs[0] in b.source.outputs:
         return False
-    if any(b.shape(i) != (1, *shape[1:3], 1) for i in join.inputs) or shape[1] % 2 or shape[2] % 4:
+    if any(b.shape(i) != (1, height, width, 1) for i in join.inputs) or height % 2 or width % 2:
         return False
-    _, height, width, _ = shape
-    name, out = b.tensors[join.outputs[0]].name, conv.outputs[0]
+    name = b.tensors[join.outputs[0]].name
     rows = b.view(join.inputs[0], name, (1, height, 2 * width, 1))
     b.op("concat", join.inputs, rows, join.where, axis=2)
-    # With the width innermost XNNPACK pads row by row; with one channel innermost, pixel by pixel (100 times slower).
-    flat = b.op("reshape", (rows,), b.view(rows, f"{name}.flat", (1, 1, 2 * height, width)), join.where)
-    padded = b.view(rows, f"{name}.padded", (1, 1, 2 * height + 4, width + 4))
-    b.op("pad", (flat,), padded, join.where, paddings=((0, 0), (0, 0), (2, 2), (1, 3)))
-    tall = b.op("reshape", (padded,), b.view(rows, f"{name}.tall", (1, 2 * height + 4, width + 4, 1)), join.where)
-    blocks = b.view(rows, f"{name}.blocks", (1, height // 2 + 1, width // 4 + 1, 16))
-    b.op("space_to_depth", (tall,), blocks, join.where, block=4)
-    weight, bias = b.weights(conv, _stem_weights(b.constant(conv.inputs[1])), 2)
-    channels = b.shape(out)[3]
-    pairs = b.view(out, f"{b.tensors[out].name}.pairs", (1, height // 2, width // 4, 2 * channels))
+    flat = b.reshaped(rows, f"{name}.flat", (1, 1, 2 * height, width), join.where)
+    padded = b.view(rows, f"{name}.padded", (1, 1, 2 * height + 4, width + 2))
+    b.op("pad", (flat,), padded, join.where, paddings=((0, 0), (0, 0), (2, 2), (1, 1)))
+    down, across = height // 2 + 1, width // 2 + 1
+    apart = b.reshaped(padded, f"{name}.apart", (down, 4, across, 2), join.where)
+    together = b.view(rows, f"{name}.together", (down, across, 4, 2))
+    b.op("transpose", (apart,), together, join.where, permutation=(0, 2, 1, 3))
+    blocks = b.reshaped(together, f"{name}.blocks", (1, down, across, 8), join.where)
+    weight, bias = b.weights(conv, _stem_weights(b.constant(conv.inputs[1])), 1)
     attrs = {**SQUARE, "padding": "valid", "activation": conv.attrs["activation"]}
-    b.op("conv2d", (blocks, weight, bias), pairs, conv.where, **attrs)
-    b.op("reshape", (pairs,), out, conv.where)
+    b.op("conv2d", (blocks, weight, bias), conv.outputs[0], conv.where, **attrs)
     b.replaced.add(users[0])
     return True
 
 
 def _stem_weights(weight: NDArray[np.int8]) -> NDArray[np.int8]:
-    """OHWI (O, 4, 4, 2) to (2·O, 2, 2, 16): pixel p of a pair sees columns 2p to 2p+3 of the eight under two blocks."""
-    count = weight.shape[0]
-    wide = np.zeros((2, count, 4, 2, 8), np.int8)
-    for pixel in range(2):
-        wide[pixel, ..., 2 * pixel : 2 * pixel + 4] = weight.transpose(0, 1, 3, 2)
-    # pixel, output, block row, row, view, block column, column -> channels in the order row, view, column
-    apart = wide.reshape(2, count, 2, 2, 2, 2, 4).transpose(0, 1, 2, 5, 3, 4, 6)
-    return apart.reshape(2 * count, 2, 2, 16)
+    """OHWI (O, 4, 4, 2) to (O, 2, 2, 8): the channels of a block are row, view, column."""
+    apart = weight.reshape(-1, 2, 2, 2, 2, 2)  # output, block row, row, block column, column, view
+    return apart.transpose(0, 1, 3, 2, 5, 4).reshape(-1, 2, 2, 8)
+
+
+def _halving(b: _Building, position: int) -> bool:
+    """A 4×4 convolution of stride 2: 4 rows of 2 pairs of pixels, half as many addresses."""
+    op = b.source.ops[position]
+    if not _is_convolution(b, op, kernel=(4, 4), stride=(2, 2)) or any(n % 2 for n in b.shape(op.inputs[0])[1:3]):
+        return False
+    stored = b.constant(op.inputs[1])
+    weight, bias = b.weights(op, stored.reshape(stored.shape[0], 4, 2, -1), 1)
+    attrs = {"stride": (2, 1), "dilation": (1, 1), "padding": "valid", "activation": op.attrs["activation"]}
+    b.op("conv2d", (b.pairs(op.inputs[0], op.where), weight, bias), op.outputs[0], op.where, **attrs)
+    return True
 
 
 def _doubling(b: _Building, position: int) -> bool:
@@ -163,35 +185,45 @@ def _doubling(b: _Building, position: int) -> bool:
     if kernel != [2, 2]:
         return False
     weight, bias = b.weights(op, stored.transpose(1, 2, 0, 3).reshape(4 * count, 1, 1, depth), 4)
-    _from_depth(b, op, weight, bias, {**SQUARE, "padding": "valid"})
+    deep = _deep(b, op, (op.inputs[0], weight, bias), (2, 2), SQUARE)
+    b.op("depth_to_space", (deep,), op.outputs[0], op.where, block=2)
     return True
 
 
 def _one_channel(b: _Building, position: int) -> bool:
-    """A 3×3 convolution to one channel: a 4×4 one of stride 2 to four, then DEPTH_TO_SPACE."""
-    op = b.source.ops[position]
-    if not _is_convolution(b, op, kernel=(3, 3), stride=(1, 1)) or b.shape(op.outputs[0])[3] != 1:
+    """A 3×3 convolution to one channel: one to a channel for each pixel of a block, from pairs of pixels."""
+    op, (rows, columns) = b.source.ops[position], b.head
+    if not _is_convolution(b, op, kernel=(3, 3), stride=(1, 1)):
         return False
-    if any(size % 2 for size in b.shape(op.outputs[0])[1:3]):
+    out = op.outputs[0]
+    _, height, width, channels = b.shape(out)
+    if channels != 1 or height % rows or width % columns:
         return False
     stored = b.constant(op.inputs[1])
-    wide = np.zeros((2, 2, 4, 4, stored.shape[3]), np.int8)
-    for row in range(2):
-        for column in range(2):
+    wide = np.zeros((rows, columns, rows + 2, columns + 2, stored.shape[3]), np.int8)
+    for row in range(rows):
+        for column in range(columns):
             wide[row, column, row : row + 3, column : column + 3] = stored[0]
-    weight, bias = b.weights(op, wide.reshape(4, 4, 4, stored.shape[3]), 4)
-    _from_depth(b, op, weight, bias, {"stride": (2, 2), "dilation": (1, 1), "padding": "same"})
+    pixels = rows * columns
+    weight, bias = b.weights(op, wide.reshape(pixels, rows + 2, columns // 2 + 1, -1), pixels)
+    strides = {"stride": (rows, columns // 2), "dilation": (1, 1)}
+    deep = _deep(b, op, (b.pairs(op.inputs[0], op.where), weight, bias), b.head, strides)
+    name = b.tensors[out].name
+    apart = b.reshaped(deep, f"{name}.apart", (height // rows, width // columns, rows, columns), op.where)
+    beside = b.view(out, f"{name}.beside", (height // rows, rows, width // columns, columns))
+    b.op("transpose", (apart,), beside, op.where, permutation=(0, 2, 1, 3))
+    b.op("reshape", (beside,), out, op.where)
     return True
 
 
-def _from_depth(b: _Building, op: Op, weight: int, bias: int, attrs: dict[str, Any]) -> None:
-    """`op` as a convolution of 2×2 pixels to channels, spread out into its output."""
+def _deep(b: _Building, op: Op, inputs: Sequence[int], block: tuple[int, int], strides: dict[str, Any]) -> int:
+    """`op` as a convolution to blocks of pixels as channels."""
     out = op.outputs[0]
     _, height, width, channels = b.shape(out)
-    deep = b.view(out, f"{b.tensors[out].name}.deep", (1, height // 2, width // 2, 4 * channels))
-    activation = op.attrs.get("activation", "none")
-    b.op("conv2d", (op.inputs[0], weight, bias), deep, op.where, **attrs, activation=activation)
-    b.op("depth_to_space", (deep,), out, op.where, block=2)
+    shape = (1, height // block[0], width // block[1], block[0] * block[1] * channels)
+    deep = b.view(out, f"{b.tensors[out].name}.deep", shape)
+    attrs = {**strides, "padding": "valid", "activation": op.attrs.get("activation", "none")}
+    return b.op("conv2d", inputs, deep, op.where, **attrs)
 
 
 def _is_convolution(b: _Building, op: Op, kernel: tuple[int, int], stride: tuple[int, int]) -> bool:
@@ -203,5 +235,5 @@ def _is_convolution(b: _Building, op: Op, kernel: tuple[int, int], stride: tuple
     return given == (kernel, stride, (1, 1), "same")
 
 
-FORMS: tuple[Callable[[_Building, int], bool], ...] = (_joined_stem, _doubling, _one_channel)
+FORMS: tuple[Callable[[_Building, int], bool], ...] = (_joined_stem, _halving, _doubling, _one_channel)
 """Each replaces the operation at a position if it is one of its kind, and says whether it did."""

@@ -212,18 +212,23 @@ def _mlpackage(path: Path, program: Program) -> Iterator[Held]:
 
 
 def _pte(path: Path, program: Program) -> Iterator[Held]:
-    """An XNNPACK delegate has no names: its operations are the program's in order, but for transposes."""
+    """An XNNPACK delegate has no names: its operations are the program's in order, but for those that move integers.
+
+    A transposed convolution may be a convolution on pixel blocks.
+    """
     found = read(path)
-    untransposed = [op for op in found.ops if op.kind != "transpose"]
-    assert [op.kind for op in untransposed] == [op.kind for op in program.ops]
-    for ours, theirs in zip(program.ops, untransposed, strict=True):
+    computing = [op for op in found.ops if op.kind not in ("transpose", "reshape", "pad")]
+    for ours, theirs in zip(program.ops, computing, strict=True):
+        assert ours.kind == theirs.kind or (ours.kind, theirs.kind) == ("transpose_conv2d", "conv2d")
         for index, other in zip((*ours.inputs, *ours.outputs), (*theirs.inputs, *theirs.outputs), strict=True):
             tensor, stored = program.tensors[index], found.tensors[other]
             assert stored.quant is not None, tensor.name
             assert stored.dtype == tensor.dtype, tensor.name
-            integers = None if stored.data is None else stored.data.reshape(tensor.shape)
+            scales, zeros, integers = stored.quant.scale, stored.quant.zero_point, stored.data
+            if integers is not None and integers.shape != tensor.shape:
+                scales, zeros, integers = _out_of_blocks(tensor, scales, zeros, integers)
             place = f"{'output' if index in ours.outputs else 'input'} of {program.tensors[ours.outputs[0]].name}"
-            yield Held(tensor.name, place, stored.quant.scale, stored.quant.zero_point, integers)
+            yield Held(tensor.name, place, scales, zeros, integers)
 
 
 READERS: Mapping[str, Callable[[Path, Program], Iterator[Held]]] = {

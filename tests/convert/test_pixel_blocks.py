@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 from numpy.typing import NDArray
 
 from convert.lower import lower
@@ -15,9 +16,14 @@ from convert.precision import at_precision
 from runtime_py.interpreter import Interpreter
 from runtime_py.program import Program
 from training.graph import StudentGraph
-from training.quantize import Grid
+from training.models.pyramid import PyramidStudent
+from training.quantize import Grid, calibrate
+from training.tracing import trace
 
 Views = Mapping[str, NDArray[np.int8]]
+
+
+HEADS = ((2, 2), (2, 4), (4, 8))
 
 
 @pytest.fixture(scope="module")
@@ -25,43 +31,66 @@ def program(graph: StudentGraph, grid: Grid) -> Program:
     return at_precision(lower(graph), "int8", grid)
 
 
-def every_tensor(program: Program, views: Views, dialect: str) -> dict[str, NDArray[np.int8]]:
+@pytest.fixture(scope="module")
+def pyramid() -> Program:
+    """With a second 4×4 convolution, and two heads on one tensor."""
+    torch.manual_seed(0)
+    planes = [torch.randn(1, 1, 64, 96).clamp(-3, 3) for _ in range(2)]
+    graph = trace(PyramidStudent(4, 6, 8), planes, outputs=("disparity", "confidence"))
+    views = dict(zip(graph.inputs, planes, strict=True))
+    return at_precision(lower(graph), "int8", calibrate(graph, [views], input_scale=3 / 127))
+
+
+def full_range(program: Program) -> Views:
+    rng = np.random.default_rng(5)
+    tensors = [program.tensors[i] for i in program.inputs]
+    return {t.name: rng.integers(-128, 128, t.shape, dtype=np.int8) for t in tensors}
+
+
+def every_tensor(program: Program, dialect: str) -> dict[str, NDArray[np.int8]]:
     found: dict[str, NDArray[np.int8]] = {}
-    nhwc = {name: np.ascontiguousarray(value.transpose(0, 2, 3, 1)) for name, value in views.items()}
-    Interpreter(program, dialect).run(nhwc, found.__setitem__)
+    Interpreter(program, dialect).run(full_range(program), found.__setitem__)
     return found
 
 
+@pytest.mark.parametrize("head", HEADS)
 @pytest.mark.parametrize("dialect", ["xnnpack", "litert-reference"])
-def test_no_integer_of_any_tensor_changes(program: Program, int8_views: Views, dialect: str) -> None:
-    plain, blocked = (every_tensor(p, int8_views, dialect) for p in (program, with_pixel_blocks(program)))
+@pytest.mark.parametrize("which", ["program", "pyramid"])
+def test_no_integer_of_any_tensor_changes(
+    which: str, dialect: str, head: tuple[int, int], request: pytest.FixtureRequest
+) -> None:
+    source: Program = request.getfixturevalue(which)
+    plain, blocked = (every_tensor(p, dialect) for p in (source, with_pixel_blocks(source, head)))
     assert len(blocked) > len(plain)
-    joined = next(program.tensors[op.outputs[0]].name for op in program.ops if op.kind == "concat")
+    joined = next(source.tensors[op.outputs[0]].name for op in source.ops if op.kind == "concat")
     for name in set(plain) - {joined}:
         np.testing.assert_array_equal(blocked[name], plain[name], err_msg=name)
 
 
-def test_the_joined_views_are_the_same_pixels_row_beside_row(program: Program, int8_views: Views) -> None:
+def test_the_joined_views_are_the_same_pixels_row_beside_row(program: Program) -> None:
     joined = next(program.tensors[op.outputs[0]].name for op in program.ops if op.kind == "concat")
-    rows = every_tensor(with_pixel_blocks(program), int8_views, "xnnpack")[joined]
-    left, right = (int8_views[name][0, 0] for name in ("left", "right"))
+    rows = every_tensor(with_pixel_blocks(program), "xnnpack")[joined]
+    left, right = (view[0, :, :, 0] for view in full_range(program).values())
     np.testing.assert_array_equal(rows[0, :, :, 0], np.concatenate([left, right], axis=1))
 
 
-def test_each_form_is_used_and_no_narrow_operation_is_left(program: Program) -> None:
-    blocked = with_pixel_blocks(program)
-    kinds = [op.kind for op in blocked.ops]
-    assert kinds.count("space_to_depth") == 1
-    weights = {
-        blocked.tensors[op.inputs[1]].name: blocked.tensors[op.inputs[1]].shape
-        for op in blocked.ops
-        if "conv" in op.kind
-    }
-    assert weights["stem.weight"] == (12, 2, 2, 16)
-    assert weights["up.weight"] == (32, 1, 1, 8)
-    assert weights[f"{program.output_names()[0]}.weight"] == (4, 4, 4, 9)
-    assert weights["up_wide.weight"] == (6, 4, 4, 8)
-    assert kinds.count("depth_to_space") == 2
+def weight_shapes(program: Program) -> dict[str, tuple[int, ...]]:
+    weights = [program.tensors[op.inputs[1]] for op in program.ops if "conv" in op.kind]
+    return {weight.name: weight.shape for weight in weights}
+
+
+def test_each_form_is_used(program: Program, pyramid: Program) -> None:
+    tiny = weight_shapes(with_pixel_blocks(program))
+    assert tiny["stem.weight"] == (6, 2, 2, 8)
+    assert tiny["up.weight"] == (32, 1, 1, 8)
+    assert tiny[f"{program.output_names()[0]}.weight"] == (4, 4, 2, 18)
+    assert tiny["up_wide.weight"] == (6, 4, 4, 8)
+    blocked = with_pixel_blocks(pyramid, (2, 4))
+    weights = weight_shapes(blocked)
+    assert weights["down_quarter.weight"] == (6, 4, 2, 8)
+    assert weights["disparity.weight"] == weights["confidence.weight"] == (8, 4, 3, 12)
+    # The pixels under both heads are padded once.
+    assert [op.kind for op in blocked.ops].count("pad") == 3
 
 
 def test_a_float_program_stays_as_it_is(graph: StudentGraph) -> None:
@@ -69,9 +98,14 @@ def test_a_float_program_stays_as_it_is(graph: StudentGraph) -> None:
     assert with_pixel_blocks(program).ops == program.ops
 
 
-def test_a_view_whose_width_is_no_multiple_of_four_is_joined_as_before(program: Program) -> None:
+def test_a_view_of_odd_width_is_joined_as_before(program: Program) -> None:
     tensors = tuple(
-        replace(t, shape=(1, 32, 46, 1)) if i in program.inputs else t for i, t in enumerate(program.tensors)
+        replace(t, shape=(1, 32, 47, 1)) if i in program.inputs else t for i, t in enumerate(program.tensors)
     )
-    kinds = [op.kind for op in with_pixel_blocks(replace(program, tensors=tensors)).ops]
-    assert "space_to_depth" not in kinds
+    (join,) = [op for op in with_pixel_blocks(replace(program, tensors=tensors)).ops[:3] if op.kind == "concat"]
+    assert join.attrs["axis"] == 3
+
+
+def test_a_head_whose_size_is_no_multiple_of_the_block_is_kept(program: Program) -> None:
+    weights = weight_shapes(with_pixel_blocks(program, (3, 4)))
+    assert weights[f"{program.output_names()[0]}.weight"] == (1, 3, 3, 9)
