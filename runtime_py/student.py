@@ -140,7 +140,7 @@ class Student:
         tiling, tiles = network_inputs(self._contract, left, right)
         tile_maps = [self._tile_maps(tile, names) for tile in tiles]
         blended = {name: tiling.blend([maps[name] for maps in tile_maps]) for name in names}
-        return {name: _resampled(blended[name], tiling.plane, tiling.stride, left.shape) for name in names}
+        return {name: resampled(blended[name], tiling.plane, tiling.stride, left.shape) for name in names}
 
     def _tile_maps(self, tile: Mapping[str, NDArray[Any]], names: Sequence[str]) -> dict[str, NDArray[np.float32]]:
         stored = self.run({name: _batched(plane, self._contract.input(name)) for name, plane in tile.items()})
@@ -202,12 +202,13 @@ def _check_view(name: str, view: NDArray[Any]) -> None:
         )
 
 
-def _resampled(
+def resampled(
     grid: NDArray[np.float32], plane: tuple[int, ...], stride: int, size: tuple[int, ...]
 ) -> NDArray[np.float32]:
     """`grid`, whose cell i lies at (i + 1/2)·stride of a `plane`, interpolated linearly at the pixels of `size`.
 
     A cell may reach beyond the plane when its size is no multiple of the stride; plain resizing would shift there.
+    Positions are float64, values float32 operations in the order written, first down, then across: phones do the same.
     """
     for axis in (0, 1):
         at = (np.arange(size[axis]) + 0.5) * (plane[axis] / size[axis]) / stride - 0.5

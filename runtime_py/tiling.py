@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from runtime_py.captures.exact import sine_ramp
 from runtime_py.errors import ContractError
 
 
@@ -22,6 +23,7 @@ class Tiling:
     Neighbours overlap by at least `overlap` (height, width; default a quarter of the tile), less what rounding to the
     stride takes. A plane that a tile or the stride does not fit is continued by mirroring, and outputs are cropped.
     Weights fall to zero towards the inner sides of a tile, where the network's own padding shows, and add up to one.
+    They and the blend are float64 operations in the order of `origins`, the same bits everywhere (`captures/exact.py`).
     Raises ContractError for empty planes and for tiles that are not multiples of the stride.
     """
 
@@ -108,6 +110,6 @@ class Tiling:
                 inside = np.minimum(inside, centre)
             if first + cells < length:
                 inside = np.minimum(inside, cells - centre)
-            raw[origin] = np.sin(np.pi / 2 * np.minimum(inside / ramp, 1)) ** 2
+            raw[origin] = sine_ramp(np.minimum(inside / ramp, 1))
             total[first : first + cells] += raw[origin]
         return {o: w / total[o // self.stride : o // self.stride + cells] for o, w in raw.items()}
