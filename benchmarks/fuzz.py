@@ -1,6 +1,6 @@
-"""Damages artifacts and hands them to the reference runtime: whatever comes must be a result or an ArtifactError.
+"""Damages artifacts and capture packages, reads and runs them: there must come a result or a refusal in words.
 
-    python -m benchmarks.fuzz --count 100000 [--seed N] [--format tflite,onnx,pte,mlpackage] [--seconds S]
+    python -m benchmarks.fuzz --count 100000 [--seed N] [--format tflite,onnx,pte,mlpackage,dpz] [--seconds S]
         [--seeds FOLDER] [--sources generated,exported] [--defects FOLDER]
 
 Each file is read and run in a process that may take 5 seconds and 1 GiB more than it started with; the process may
@@ -103,7 +103,7 @@ def main() -> int:
     parser.add_argument("--sources", default="generated,exported", help="'exported' needs the converters and torch")
     parser.add_argument("--defects", type=Path, default=Path("build/fuzz"))
     given = parser.parse_args()
-    print("| format | files | per second | results | ArtifactError | anything else | slowest, s |")
+    print("| format | files | per second | results | refused in words | anything else | slowest, s |")
     print("|---|---|---|---|---|---|---|")
     defects = 0
     for kind in given.format.split(","):

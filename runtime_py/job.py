@@ -79,15 +79,19 @@ def parity_on_captures(
     html_file: Path | None = None,
     progress: Progress | None = None,
 ) -> Parity:
-    """`dpocket parity`: run, compare, and write the figures and the page that were asked for."""
+    """`dpocket parity`: run, compare, and write the figures and the page that were asked for.
+
+    Capture packages with a phone's outputs have these compared as well.
+    """
     import json
 
+    from runtime_py.parity.device import with_devices
     from runtime_py.parity.report import Page, write_html
 
     limits = load_budget(budget)
     opened = find_captures(captures)
     samples = parity_samples(artifacts, opened)
-    found = run_parity(artifacts, samples, limits, progress)
+    found = with_devices(run_parity(artifacts, samples, limits, progress), artifacts, opened, limits)
     if json_file is not None:
         rows = [row.to_dict() for row in found.rows]
         summary = {

@@ -1,4 +1,5 @@
-"""Sound artifacts to damage: small models of every kind, and what this project's own exporters make of tiny students.
+"""Sound artifacts to damage: small models of every kind, what this project's own exporters make of tiny students, and
+capture packages.
 
 An artifact is a mapping of relative paths to files; a single file has the path "".
 """
@@ -13,12 +14,13 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.fuzzing.mutations import Seed, flatbuffer_seed, protobuf_seed
+from benchmarks.fuzzing.packages import package_seeds, zip_fields
 from runtime_py.errors import DpocketError
 from runtime_py.readers import READERS
 
 Artifact = Mapping[str, Seed]
 
-FORMATS = ("tflite", "onnx", "pte", "mlpackage")
+FORMATS = ("tflite", "onnx", "pte", "mlpackage", "dpz")
 PRECISIONS = ("int8", "fp32", "fp16", "int8-weights")
 
 
@@ -30,13 +32,13 @@ def artifacts(
 ) -> list[Artifact]:
     """Sound artifacts of a format: generated models, what the exporters make, and those of `folder` by suffix.
 
-    Exports are at those of `precisions` that the format has. Raises DpocketError for an unknown format or when there
-    are none.
+    Exports, of models only, are at those of `precisions` that the format has. Raises DpocketError for an unknown format
+    or when there are none.
     """
     if kind not in FORMATS:
         raise DpocketError(f"there is no format '{kind}' to damage; there are: {', '.join(FORMATS)}")
     made = list(GENERATED[kind]()) if "generated" in sources else []
-    if "exported" in sources:
+    if "exported" in sources and kind != "dpz":
         with tempfile.TemporaryDirectory() as place:
             # Only the exporters need torch.
             from benchmarks.fuzzing.students import write_artifacts
@@ -54,6 +56,8 @@ def as_seed(kind: str, name: str, content: bytes) -> Seed:
     """A file with the places of the numbers that its format's reader goes by."""
     if kind in ("tflite", "pte"):
         return flatbuffer_seed(name, content, READERS[f".{kind}"])
+    if kind == "dpz":
+        return Seed(name, content, zip_fields(content))
     if name.endswith((".json", ".bin")):
         return Seed(name, content, tuple((i, 4) for i in range(0, min(len(content), 1 << 14) - 4, 4)))
     return protobuf_seed(name, content)
@@ -108,5 +112,6 @@ GENERATED: Mapping[str, Callable[[], list[Artifact]]] = {
     "onnx": _onnx,
     "pte": _pte,
     "mlpackage": list,
+    "dpz": lambda: [{"": seed} for seed in package_seeds()],
 }
 """Small models by format; ML programs come from the exporters alone."""

@@ -21,7 +21,9 @@ from typing import Any
 import numpy as np
 
 from benchmarks.fuzzing.mutations import Seed, mutated
-from runtime_py.errors import ArtifactError
+from benchmarks.fuzzing.packages import mutated_package
+from runtime_py.captures import open_capture
+from runtime_py.errors import ArtifactError, CaptureError
 from runtime_py.interpreter import Interpreter
 from runtime_py.program import Program
 from runtime_py.readers import READERS, read
@@ -79,6 +81,8 @@ def damaged(kind: str, artifacts: Sequence[Mapping[str, Seed]], number: int) -> 
     artifact = rng.choices(artifacts, [_weight(a) for a in artifacts])[0]
     chosen = rng.choices(list(artifact), [len(s.fields) + 1 for s in artifact.values()])[0]
     files = {name: seed.content for name, seed in artifact.items()}
+    if kind == "dpz":
+        return {"": mutated_package(rng, artifact[""], [a[""] for a in artifacts])}
     others = [seed for a in artifacts for name, seed in a.items() if name == chosen]
     files[chosen] = mutated(rng, artifact[chosen], others)
     return files
@@ -90,15 +94,18 @@ def _weight(artifact: Mapping[str, Seed]) -> float:
 
 
 def outcome(kind: str, files: Mapping[str, bytes], number: int, scratch: Path, progress: Progress) -> str:
-    """Empty for a result or an ArtifactError, which are counted; otherwise what went wrong."""
+    """Empty for a result, an ArtifactError or a CaptureError, which are counted; otherwise what went wrong."""
     signal.setitimer(signal.ITIMER_REAL, SECONDS)
     try:
-        program = _read(kind, files, scratch)
-        dialects = DIALECTS[kind]
-        interpreter = Interpreter(program, dialects[number % len(dialects)])
-        interpreter.run(_inputs(program))
+        if kind == "dpz":
+            _open(files[""], scratch)
+        else:
+            program = _read(kind, files, scratch)
+            dialects = DIALECTS[kind]
+            interpreter = Interpreter(program, dialects[number % len(dialects)])
+            interpreter.run(_inputs(program))
         progress.results.value += 1
-    except ArtifactError as e:
+    except (ArtifactError, CaptureError) as e:
         if isinstance(e.__cause__, MemoryError):
             return f"ran out of memory: {e}"
         progress.refused.value += 1
@@ -132,6 +139,12 @@ def _read(kind: str, files: Mapping[str, bytes], scratch: Path) -> Program:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
     return read(place)
+
+
+def _open(content: bytes, scratch: Path) -> None:
+    path = scratch / "damaged.dpz"
+    path.write_bytes(content)
+    open_capture(path)
 
 
 def _inputs(program: Program) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from runtime_py.captures import (
     dp_disp,
     dpdd,
     dpmv,
+    dpz,
     google_app,
     google_dual_pixels,
     google_raw,
@@ -25,6 +26,7 @@ __all__ = ["FORMATS", "DPCapture", "Truth", "captures_in", "find_captures", "for
 FORMATS: dict[str, Format] = {
     f.name: f
     for f in (
+        dpz.FORMAT,
         google_app.FORMAT,
         cmu_pixel4.FORMAT,
         dp119.FORMAT,

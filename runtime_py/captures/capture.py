@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from runtime_py.captures.device_run import DeviceRun
 from runtime_py.errors import CaptureError
 
 
@@ -50,6 +51,8 @@ class DPCapture:
     """Distinct values stored in one channel of the left view, where the reader counted them."""
     rgb: NDArray[np.float32] | None = None
     truth: Truth | None = None
+    device: DeviceRun | None = None
+    """What a phone computed from it, where the capture is a package of the app."""
 
     def __post_init__(self) -> None:
         if self.left.shape != self.right.shape:

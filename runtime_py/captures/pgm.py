@@ -62,7 +62,11 @@ def read_pgm(path: Path) -> tuple[NDArray[Any], int]:
 
     Raises CaptureError for an empty, truncated, overlong, foreign or malformed file.
     """
-    data = read_bytes(path)
+    return decode_pgm(read_bytes(path), path)
+
+
+def decode_pgm(data: bytes, path: Path) -> tuple[NDArray[Any], int]:
+    """As `read_pgm`, of the bytes of a file that messages call `path`."""
     header = parse_header(data, path)
     found = len(data) - header.samples_at
     size = f"{header.width}×{header.height} pixels of {header.sample_bytes} byte{'s' * (header.sample_bytes > 1)}"
@@ -88,6 +92,11 @@ def write_pgm(path: Path, pixels: NDArray[Any], maxval: int | None = None) -> No
 
     Raises CaptureError for another dtype or shape and for values above `maxval`.
     """
+    write_atomic(Path(path), pgm_bytes(pixels, maxval))
+
+
+def pgm_bytes(pixels: NDArray[Any], maxval: int | None = None) -> bytes:
+    """The file that `write_pgm` writes."""
     if pixels.ndim != 2 or pixels.size == 0 or pixels.dtype not in (np.uint8, np.uint16):
         raise CaptureError(f"a PGM holds one plane of uint8 or uint16, not {pixels.dtype} of shape {pixels.shape}")
     largest = int(np.iinfo(pixels.dtype).max) if maxval is None else maxval
@@ -95,4 +104,4 @@ def write_pgm(path: Path, pixels: NDArray[Any], maxval: int | None = None) -> No
         raise CaptureError(f"values up to {int(pixels.max())} do not fit a PGM whose largest value is {largest}")
     samples = pixels.astype(np.uint8 if largest < 256 else ">u2")
     height, width = pixels.shape
-    write_atomic(Path(path), b"P5 %d %d %d\n" % (width, height, largest) + samples.tobytes())
+    return b"P5 %d %d %d\n" % (width, height, largest) + samples.tobytes()

@@ -37,11 +37,12 @@ DEFAULT_BUDGET: Mapping[str, Limit] = MappingProxyType(
         "tensorflow": EXACT,
         "reference": EXACT,
         "executorch": EXACT,
+        "device": EXACT,
         "onnxruntime": Limit(10_000.0, 0.25),
         "coreml": Limit(1e6, 0.25, beyond_one_per_million=1_000.0, noise=False),
     }
 )
-"""By runtime. The first four run the same integer arithmetic, so nothing less than equality is in order.
+"""By runtime. The first five run the same integer arithmetic, so nothing less than equality is in order.
 
 Core ML computes int8 students in floats. Under the assumptions of docs/DIALECTS.md the package gives the grid's
 integers exactly; the limit leaves room for a device that sums otherwise: on noise such steps could grow from layer to

@@ -17,18 +17,25 @@ from benchmarks.fuzzing.worker import damaged
 from benchmarks.models import INT8_OPS
 from runtime_py.readers import READERS
 
-SOURCES = {"tflite": ("generated",), "onnx": ("generated",), "pte": ("exported",), "mlpackage": ("exported",)}
+SOURCES = {
+    "tflite": ("generated",),
+    "onnx": ("generated",),
+    "pte": ("exported",),
+    "mlpackage": ("exported",),
+    "dpz": ("generated",),
+}
 PACKAGES = {
     "tflite": ("ai_edge_litert", "flatbuffers"),
     "onnx": ("onnx",),
     "pte": ("torch", "executorch"),
     "mlpackage": ("torch", "coremltools"),
+    "dpz": (),
 }
 COUNT = 300
 
 
 @pytest.mark.parametrize("kind", SOURCES)
-def test_damaged_files_give_results_or_artifact_errors(kind: str, tmp_path: Path) -> None:
+def test_damaged_files_give_results_or_refusals_in_words(kind: str, tmp_path: Path) -> None:
     for package in PACKAGES[kind]:
         pytest.importorskip(package, reason=f"{package} writes the artifacts to damage")
     tally = fuzzed(kind, artifacts(kind, sources=SOURCES[kind], precisions=["int8"]), range(COUNT), tmp_path)
