@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 SUPPORT := build/tflite-support
 
-.PHONY: demo test lint types unit metadata-check clean
+.PHONY: demo test lint types unit metadata-check android arm64 clean
 
 demo: $(READY)
 	$(BIN)/dpocket demo --out build/demo
@@ -37,6 +37,15 @@ $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[train,convert,dev]'
 	@touch $@
+
+# The phone app without Gradle or SDK: downloads once (Debian, npm) to build/android, then every check of the ladder.
+android: $(READY)
+	$(BIN)/python -m android_demo.tools.setup
+	$(BIN)/python -m android_demo.tools.ladder
+
+# The student on emulated ARM64 CPUs (Debian's qemu-user and cross compilers); 77: they are not here, and why was said.
+arm64: $(READY)
+	$(BIN)/python -m android_demo.arm64.sweep $(if $(wildcard build/plain),--plain build/plain) || test $$? -eq 77
 
 clean:
 	rm -rf build $(VENV)
