@@ -51,7 +51,7 @@ def _written(program: Program, constants: dict[str, Any]) -> bytes:
 
     inputs = example_inputs(program)
     boundary = to_edge(torch.export.export(_Boundary(program), inputs)).exported_program()
-    payload = to_payload(with_pixel_blocks(program, HEAD))
+    payload = to_payload(with_pixel_blocks(program, HEAD, space_to_depth=False))
     call = _Call(LoweredBackendModule(boundary, "XnnpackBackend", payload, []))
     edge = to_edge(torch.export.export(call, inputs), constant_methods=constants)
     _require_one_delegate(edge.exported_program())

@@ -256,20 +256,20 @@ def _reshape(writer: _Writer, op: Op, inputs: list[int]) -> Entry:
     return "RESHAPE", 1, [*inputs, writer.constant(f"{out.name}.shape", np.array(out.shape, np.int32))], options
 
 
-def _moving(code: str, options_name: str, attribute: str) -> Callable[[_Writer, Op, list[int]], Entry]:
+def _pad(writer: _Writer, op: Op, inputs: list[int]) -> Entry:
+    name = f"{writer.program.tensors[op.outputs[0]].name}.paddings"
+    paddings = writer.constant(name, np.array(op.attrs["paddings"], np.int32))
+    return "PAD", _int8_version(writer, op), [*inputs, paddings], writer.schema.PadOptionsT()
+
+
+def _blocks(code: str, options_name: str) -> Callable[[_Writer, Op, list[int]], Entry]:
     def write(writer: _Writer, op: Op, inputs: list[int]) -> Entry:
-        name = f"{writer.program.tensors[op.outputs[0]].name}.{attribute}"
-        settings = writer.constant(name, np.array(op.attrs[attribute], np.int32))
-        return code, _int8_version(writer, op), [*inputs, settings], getattr(writer.schema, options_name)()
+        options = getattr(writer.schema, options_name)()
+        options.blockSize = op.attrs["block"]
+        # 2 is what LiteRT calls int8, but its reference kernels are registered as 1 alone and take int8 all the same.
+        return code, 1, inputs, options
 
     return write
-
-
-def _depth_to_space(writer: _Writer, op: Op, inputs: list[int]) -> Entry:
-    options = writer.schema.DepthToSpaceOptionsT()
-    options.blockSize = op.attrs["block"]
-    # 2 is what LiteRT calls int8, but its reference kernels are registered as 1 alone and take int8 all the same.
-    return "DEPTH_TO_SPACE", 1, inputs, options
 
 
 def _weighted_version(writer: _Writer, op: Op, versions: dict[str, int]) -> int:
@@ -289,9 +289,9 @@ OPERATORS: dict[str, Callable[[_Writer, Op, list[int]], Entry]] = {
     "concat": _concat,
     "max_pool2d": _max_pool2d,
     "reshape": _reshape,
-    "pad": _moving("PAD", "PadOptionsT", "paddings"),
-    "transpose": _moving("TRANSPOSE", "TransposeOptionsT", "permutation"),
-    "depth_to_space": _depth_to_space,
+    "pad": _pad,
+    "space_to_depth": _blocks("SPACE_TO_DEPTH", "SpaceToDepthOptionsT"),
+    "depth_to_space": _blocks("DEPTH_TO_SPACE", "DepthToSpaceOptionsT"),
     "quantize": _quantize,
     "dequantize": _dequantize,
 }

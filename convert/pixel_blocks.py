@@ -23,14 +23,15 @@ from runtime_py.program import Op, Program, Quant, Tensor
 SQUARE = {"stride": (1, 1), "dilation": (1, 1)}
 
 
-def with_pixel_blocks(program: Program, head: tuple[int, int] = (2, 2)) -> Program:
+def with_pixel_blocks(program: Program, head: tuple[int, int] = (2, 2), space_to_depth: bool = True) -> Program:
     """`program` with every operation of FORMS that it has replaced; other operations, and a float program, are kept.
 
     `head` are the rows and columns, the latter even, of the pixels that a convolution to one channel computes at once:
-    more of them are sooner done, and have more weights. Tensors keep their names and grids; weights, biases and the
-    joined views have other shapes. Every other tensor keeps its integers, in every dialect.
+    more of them are sooner done, and have more weights. `space_to_depth`: the stem reads SPACE_TO_DEPTH and square
+    heads give DEPTH_TO_SPACE; else they transpose. Tensors keep their names and grids; weights, biases and the joined
+    views have other shapes. Every other tensor keeps its integers, in every dialect.
     """
-    building = _Building(program, head)
+    building = _Building(program, head, space_to_depth)
     for position, op in enumerate(program.ops):
         if position not in building.replaced and not any(form(building, position) for form in FORMS):
             building.ops.append(op)
@@ -40,9 +41,10 @@ def with_pixel_blocks(program: Program, head: tuple[int, int] = (2, 2)) -> Progr
 class _Building:
     """The program as it grows: old tensors keep their numbers until the end, new ones follow them."""
 
-    def __init__(self, source: Program, head: tuple[int, int]) -> None:
+    def __init__(self, source: Program, head: tuple[int, int], space_to_depth: bool) -> None:
         self.source = source
         self.head = head
+        self.space_to_depth = space_to_depth
         self.tensors = list(source.tensors)
         self.ops: list[Op] = []
         self.replaced: set[int] = set()
@@ -125,10 +127,11 @@ def _repeated(quant: Quant, copies: int) -> Quant:
 
 
 def _joined_stem(b: _Building, position: int) -> bool:
-    """Two one-channel views, joined, under a 4×4 convolution of stride 2: blocks of 2×2 pixels of both as 8 channels.
+    """Two one-channel views, joined, under a 4×4 convolution of stride 2: blocks of both views' pixels as channels.
 
-    Joined along the width, the rows of both views alternate, so that 4 rows and 2 columns of that tall picture are a
-    2×2 block of each view. With one row and column of padding before, the 4×4 pixels under an output are 2×2 blocks.
+    Joined along the width, the rows of both views alternate: 2×2 pixels of that tall picture are a pair of pixels of
+    each view, 4×2 a 2×2 block of each. With one row and column of padding before, the 4×4 pixels under an output are
+    4×2 such pairs, or 2×2 such blocks.
     """
     join = b.source.ops[position]
     users = b.users(join.outputs[0])
@@ -145,19 +148,37 @@ def _joined_stem(b: _Building, position: int) -> bool:
     flat = b.reshaped(rows, f"{name}.flat", (1, 1, 2 * height, width), join.where)
     padded = b.view(rows, f"{name}.padded", (1, 1, 2 * height + 4, width + 2))
     b.op("pad", (flat,), padded, join.where, paddings=((0, 0), (0, 0), (2, 2), (1, 1)))
-    down, across = height // 2 + 1, width // 2 + 1
-    apart = b.reshaped(padded, f"{name}.apart", (down, 4, across, 2), join.where)
-    together = b.view(rows, f"{name}.together", (down, across, 4, 2))
-    b.op("transpose", (apart,), together, join.where, permutation=(0, 2, 1, 3))
-    blocks = b.reshaped(together, f"{name}.blocks", (1, down, across, 8), join.where)
-    weight, bias = b.weights(conv, _stem_weights(b.constant(conv.inputs[1])), 1)
-    attrs = {**SQUARE, "padding": "valid", "activation": conv.attrs["activation"]}
-    b.op("conv2d", (blocks, weight, bias), conv.outputs[0], conv.where, **attrs)
+    attrs = {"dilation": (1, 1), "padding": "valid", "activation": conv.attrs["activation"]}
+    if b.space_to_depth:
+        tall = b.reshaped(padded, f"{name}.tall", (1, 2 * height + 4, width + 2, 1), join.where)
+        pairs = b.view(rows, f"{name}.pairs", (1, height + 2, width // 2 + 1, 4))
+        b.op("space_to_depth", (tall,), pairs, join.where, block=2)
+        weight, bias = b.weights(conv, _pair_weights(b.constant(conv.inputs[1])), 1)
+        b.op("conv2d", (pairs, weight, bias), conv.outputs[0], conv.where, stride=(2, 1), **attrs)
+    else:
+        blocks = _blocks_by_transposing(b, join, padded)
+        weight, bias = b.weights(conv, _block_weights(b.constant(conv.inputs[1])), 1)
+        b.op("conv2d", (blocks, weight, bias), conv.outputs[0], conv.where, stride=(1, 1), **attrs)
     b.replaced.add(users[0])
     return True
 
 
-def _stem_weights(weight: NDArray[np.int8]) -> NDArray[np.int8]:
+def _blocks_by_transposing(b: _Building, join: Op, padded: int) -> int:
+    """Blocks of 4×2 pixels of the padded tall picture as 8 channels."""
+    name, (_, _, tall, wide) = b.tensors[join.outputs[0]].name, b.shape(padded)
+    down, across = tall // 4, wide // 2
+    apart = b.reshaped(padded, f"{name}.apart", (down, 4, across, 2), join.where)
+    together = b.view(padded, f"{name}.together", (down, across, 4, 2))
+    b.op("transpose", (apart,), together, join.where, permutation=(0, 2, 1, 3))
+    return b.reshaped(together, f"{name}.blocks", (1, down, across, 8), join.where)
+
+
+def _pair_weights(weight: NDArray[np.int8]) -> NDArray[np.int8]:
+    """OHWI (O, 4, 4, 2) to (O, 4, 2, 4): the channels of a pair are view, column."""
+    return weight.reshape(-1, 4, 2, 2, 2).transpose(0, 1, 2, 4, 3).reshape(-1, 4, 2, 4)
+
+
+def _block_weights(weight: NDArray[np.int8]) -> NDArray[np.int8]:
     """OHWI (O, 4, 4, 2) to (O, 2, 2, 8): the channels of a block are row, view, column."""
     apart = weight.reshape(-1, 2, 2, 2, 2, 2)  # output, block row, row, block column, column, view
     return apart.transpose(0, 1, 3, 2, 5, 4).reshape(-1, 2, 2, 8)
@@ -208,6 +229,9 @@ def _one_channel(b: _Building, position: int) -> bool:
     weight, bias = b.weights(op, wide.reshape(pixels, rows + 2, columns // 2 + 1, -1), pixels)
     strides = {"stride": (rows, columns // 2), "dilation": (1, 1)}
     deep = _deep(b, op, (b.pairs(op.inputs[0], op.where), weight, bias), b.head, strides)
+    if b.space_to_depth and rows == columns:
+        b.op("depth_to_space", (deep,), out, op.where, block=rows)
+        return True
     name = b.tensors[out].name
     apart = b.reshaped(deep, f"{name}.apart", (height // rows, width // columns, rows, columns), op.where)
     beside = b.view(out, f"{name}.beside", (height // rows, rows, width // columns, columns))

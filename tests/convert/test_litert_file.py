@@ -55,7 +55,7 @@ def test_operator_versions_are_those_that_introduced_what_is_used(exports: Expor
             found[name] = max(found.get(name, 0), code.Version())
         return found
 
-    blocks = {"DEPTH_TO_SPACE": 1, "PAD": 2, "RESHAPE": 1, "TRANSPOSE": 2}
+    blocks = {"DEPTH_TO_SPACE": 1, "PAD": 2, "RESHAPE": 1, "SPACE_TO_DEPTH": 1}
     int8 = {"CONV_2D": 3, "DEPTHWISE_CONV_2D": 3, "ADD": 2, "CONCATENATION": 2, "MAX_POOL_2D": 2, "TRANSPOSE_CONV": 4}
     fp32 = {"CONV_2D": 1, "DEPTHWISE_CONV_2D": 2, "ADD": 1, "CONCATENATION": 1, "MAX_POOL_2D": 1, "TRANSPOSE_CONV": 4}
     assert versions("int8") == {**int8, **blocks}

@@ -56,11 +56,12 @@ def every_tensor(program: Program, dialect: str) -> dict[str, NDArray[np.int8]]:
 @pytest.mark.parametrize("head", HEADS)
 @pytest.mark.parametrize("dialect", ["xnnpack", "litert-reference"])
 @pytest.mark.parametrize("which", ["program", "pyramid"])
+@pytest.mark.parametrize("space_to_depth", [True, False])
 def test_no_integer_of_any_tensor_changes(
-    which: str, dialect: str, head: tuple[int, int], request: pytest.FixtureRequest
+    space_to_depth: bool, which: str, dialect: str, head: tuple[int, int], request: pytest.FixtureRequest
 ) -> None:
     source: Program = request.getfixturevalue(which)
-    plain, blocked = (every_tensor(p, dialect) for p in (source, with_pixel_blocks(source, head)))
+    plain, blocked = (every_tensor(p, dialect) for p in (source, with_pixel_blocks(source, head, space_to_depth)))
     assert len(blocked) > len(plain)
     joined = next(source.tensors[op.outputs[0]].name for op in source.ops if op.kind == "concat")
     for name in set(plain) - {joined}:
@@ -81,10 +82,12 @@ def weight_shapes(program: Program) -> dict[str, tuple[int, ...]]:
 
 def test_each_form_is_used(program: Program, pyramid: Program) -> None:
     tiny = weight_shapes(with_pixel_blocks(program))
-    assert tiny["stem.weight"] == (6, 2, 2, 8)
+    assert tiny["stem.weight"] == (6, 4, 2, 4)
+    assert weight_shapes(with_pixel_blocks(program, space_to_depth=False))["stem.weight"] == (6, 2, 2, 8)
     assert tiny["up.weight"] == (32, 1, 1, 8)
     assert tiny[f"{program.output_names()[0]}.weight"] == (4, 4, 2, 18)
     assert tiny["up_wide.weight"] == (6, 4, 4, 8)
+    assert "transpose" not in {op.kind for op in with_pixel_blocks(pyramid).ops}
     blocked = with_pixel_blocks(pyramid, (2, 4))
     weights = weight_shapes(blocked)
     assert weights["down_quarter.weight"] == (6, 4, 2, 8)
