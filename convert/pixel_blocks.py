@@ -129,9 +129,9 @@ def _repeated(quant: Quant, copies: int) -> Quant:
 def _joined_stem(b: _Building, position: int) -> bool:
     """Two one-channel views, joined, under a 4×4 convolution of stride 2: blocks of both views' pixels as channels.
 
-    Joined along the width, the rows of both views alternate: 2×2 pixels of that tall picture are a pair of pixels of
-    each view, 4×2 a 2×2 block of each. With one row and column of padding before, the 4×4 pixels under an output are
-    4×2 such pairs, or 2×2 such blocks.
+    Joined along the width, the rows of both views alternate, so that a 4×4 block of that tall picture is a 2×4 block
+    of each view. With one row and column of padding before, the 4×4 pixels under an output, and the 4×6 under two
+    neighbouring ones, lie in few such blocks.
     """
     join = b.source.ops[position]
     users = b.users(join.outputs[0])
@@ -140,42 +140,54 @@ def _joined_stem(b: _Building, position: int) -> bool:
     conv, (_, height, width, _) = b.source.ops[users[0]], b.shape(join.inputs[0])
     if not _is_convolution(b, conv, kernel=(4, 4), stride=(2, 2)) or join.outputs[0] in b.source.outputs:
         return False
-    if any(b.shape(i) != (1, height, width, 1) for i in join.inputs) or height % 2 or width % 2:
+    across = 4 if b.space_to_depth else 2
+    if any(b.shape(i) != (1, height, width, 1) for i in join.inputs) or height % 2 or width % across:
         return False
     name = b.tensors[join.outputs[0]].name
     rows = b.view(join.inputs[0], name, (1, height, 2 * width, 1))
     b.op("concat", join.inputs, rows, join.where, axis=2)
+    # With the width innermost XNNPACK pads row by row; with one channel innermost, pixel by pixel (100 times slower).
     flat = b.reshaped(rows, f"{name}.flat", (1, 1, 2 * height, width), join.where)
-    padded = b.view(rows, f"{name}.padded", (1, 1, 2 * height + 4, width + 2))
-    b.op("pad", (flat,), padded, join.where, paddings=((0, 0), (0, 0), (2, 2), (1, 1)))
-    attrs = {"dilation": (1, 1), "padding": "valid", "activation": conv.attrs["activation"]}
-    if b.space_to_depth:
-        tall = b.reshaped(padded, f"{name}.tall", (1, 2 * height + 4, width + 2, 1), join.where)
-        pairs = b.view(rows, f"{name}.pairs", (1, height + 2, width // 2 + 1, 4))
-        b.op("space_to_depth", (tall,), pairs, join.where, block=2)
-        weight, bias = b.weights(conv, _pair_weights(b.constant(conv.inputs[1])), 1)
-        b.op("conv2d", (pairs, weight, bias), conv.outputs[0], conv.where, stride=(2, 1), **attrs)
-    else:
-        blocks = _blocks_by_transposing(b, join, padded)
-        weight, bias = b.weights(conv, _block_weights(b.constant(conv.inputs[1])), 1)
-        b.op("conv2d", (blocks, weight, bias), conv.outputs[0], conv.where, stride=(1, 1), **attrs)
+    padded = b.view(rows, f"{name}.padded", (1, 1, 2 * height + 4, width + across))
+    b.op("pad", (flat,), padded, join.where, paddings=((0, 0), (0, 0), (2, 2), (1, across - 1)))
+    (_stem_of_pairs if b.space_to_depth else _stem_by_transposing)(b, name, conv, padded)
     b.replaced.add(users[0])
     return True
 
 
-def _blocks_by_transposing(b: _Building, join: Op, padded: int) -> int:
-    """Blocks of 4×2 pixels of the padded tall picture as 8 channels."""
-    name, (_, _, tall, wide) = b.tensors[join.outputs[0]].name, b.shape(padded)
+def _stem_of_pairs(b: _Building, name: str, conv: Op, padded: int) -> None:
+    """4×4 blocks of the tall picture as 16 channels, to two neighbouring outputs at once."""
+    (_, _, tall, wide), out = b.shape(padded), conv.outputs[0]
+    picture = b.reshaped(padded, f"{name}.tall", (1, tall, wide, 1), conv.where)
+    blocks = b.view(padded, f"{name}.blocks", (1, tall // 4, wide // 4, 16))
+    b.op("space_to_depth", (picture,), blocks, conv.where, block=4)
+    weight, bias = b.weights(conv, _pair_weights(b.constant(conv.inputs[1])), 2)
+    pairs = _deep(b, conv, (blocks, weight, bias), (1, 2), SQUARE, "pairs")
+    b.op("reshape", (pairs,), out, conv.where)
+
+
+def _stem_by_transposing(b: _Building, name: str, conv: Op, padded: int) -> None:
+    """4×2 blocks of the tall picture as 8 channels."""
+    _, _, tall, wide = b.shape(padded)
     down, across = tall // 4, wide // 2
-    apart = b.reshaped(padded, f"{name}.apart", (down, 4, across, 2), join.where)
+    apart = b.reshaped(padded, f"{name}.apart", (down, 4, across, 2), conv.where)
     together = b.view(padded, f"{name}.together", (down, across, 4, 2))
-    b.op("transpose", (apart,), together, join.where, permutation=(0, 2, 1, 3))
-    return b.reshaped(together, f"{name}.blocks", (1, down, across, 8), join.where)
+    b.op("transpose", (apart,), together, conv.where, permutation=(0, 2, 1, 3))
+    blocks = b.reshaped(together, f"{name}.blocks", (1, down, across, 8), conv.where)
+    weight, bias = b.weights(conv, _block_weights(b.constant(conv.inputs[1])), 1)
+    attrs = {**SQUARE, "padding": "valid", "activation": conv.attrs["activation"]}
+    b.op("conv2d", (blocks, weight, bias), conv.outputs[0], conv.where, **attrs)
 
 
 def _pair_weights(weight: NDArray[np.int8]) -> NDArray[np.int8]:
-    """OHWI (O, 4, 4, 2) to (O, 4, 2, 4): the channels of a pair are view, column."""
-    return weight.reshape(-1, 4, 2, 2, 2).transpose(0, 1, 2, 4, 3).reshape(-1, 4, 2, 4)
+    """OHWI (O, 4, 4, 2) to (2·O, 2, 2, 16): pixel p of a pair sees columns 2p to 2p+3 of the eight under two blocks."""
+    count = weight.shape[0]
+    wide = np.zeros((2, count, 4, 2, 8), np.int8)
+    for pixel in range(2):
+        wide[pixel, ..., 2 * pixel : 2 * pixel + 4] = weight.transpose(0, 1, 3, 2)
+    # pixel, output, block row, row, view, block column, column -> channels in the order row, view, column
+    apart = wide.reshape(2, count, 2, 2, 2, 2, 4).transpose(0, 1, 2, 5, 3, 4, 6)
+    return apart.reshape(2 * count, 2, 2, 16)
 
 
 def _block_weights(weight: NDArray[np.int8]) -> NDArray[np.int8]:
@@ -240,12 +252,14 @@ def _one_channel(b: _Building, position: int) -> bool:
     return True
 
 
-def _deep(b: _Building, op: Op, inputs: Sequence[int], block: tuple[int, int], strides: dict[str, Any]) -> int:
+def _deep(
+    b: _Building, op: Op, inputs: Sequence[int], block: tuple[int, int], strides: dict[str, Any], name: str = "deep"
+) -> int:
     """`op` as a convolution to blocks of pixels as channels."""
     out = op.outputs[0]
     _, height, width, channels = b.shape(out)
     shape = (1, height // block[0], width // block[1], block[0] * block[1] * channels)
-    deep = b.view(out, f"{b.tensors[out].name}.deep", shape)
+    deep = b.view(out, f"{b.tensors[out].name}.{name}", shape)
     attrs = {**strides, "padding": "valid", "activation": op.attrs.get("activation", "none")}
     return b.op("conv2d", inputs, deep, op.where, **attrs)
 

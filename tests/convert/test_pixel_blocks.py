@@ -82,7 +82,7 @@ def weight_shapes(program: Program) -> dict[str, tuple[int, ...]]:
 
 def test_each_form_is_used(program: Program, pyramid: Program) -> None:
     tiny = weight_shapes(with_pixel_blocks(program))
-    assert tiny["stem.weight"] == (6, 4, 2, 4)
+    assert tiny["stem.weight"] == (12, 2, 2, 16)
     assert weight_shapes(with_pixel_blocks(program, space_to_depth=False))["stem.weight"] == (6, 2, 2, 8)
     assert tiny["up.weight"] == (32, 1, 1, 8)
     assert tiny[f"{program.output_names()[0]}.weight"] == (4, 4, 2, 18)
