@@ -21,6 +21,7 @@ from android_demo.tools.api_file import ApiClass, Member
 from android_demo.tools.api_levels import ClassLevels
 from android_demo.tools.setup import API, LEVELS, require_set_up
 from android_demo.tools.stub_source import erased
+from android_demo.tools.toolbox import printed
 from runtime_py.errors import DpocketError
 
 FILE_LEVEL = 29
@@ -203,12 +204,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("dex", type=Path)
     parser.add_argument("--min-sdk", type=int, default=26)
     chosen = parser.parse_args(arguments)
-    try:
-        print(report(chosen.dex, chosen.min_sdk))
-    except DpocketError as e:
-        print(e, file=sys.stderr)
-        return 1
-    return 0
+    return printed(lambda: report(chosen.dex, chosen.min_sdk))
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from typing import Any
 
 from android_demo.tools import build_native
 from android_demo.tools.app_build import APP, AppBuild
-from android_demo.tools.toolbox import BUILD, DEMO, ROOT, call, jars, require
+from android_demo.tools.toolbox import BUILD, DEMO, ROOT, call, jars, printed, require
 from runtime_py.errors import DpocketError
 
 Record = dict[str, list[Any]]
@@ -140,14 +140,5 @@ def report(app: AppBuild = APP, folder: Path = DEMO) -> str:
     return f"{len(said)} settings; ids, levels, ABIs, sources and AAR versions agree"
 
 
-def main() -> int:
-    try:
-        print(report())
-    except DpocketError as e:
-        print(e, file=sys.stderr)
-        return 1
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(printed(report))

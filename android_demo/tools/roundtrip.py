@@ -17,7 +17,7 @@ from android_demo.tools import build_native, dex, model_assets
 from android_demo.tools.app_build import APP
 from android_demo.tools.build_apk import Built, sources_below
 from android_demo.tools.jvm_tests import ON_THE_JVM, Jvm, compile_into, runtimes, sources_of, tests_of
-from android_demo.tools.toolbox import BUILD, Unavailable, call, fresh_folder, require
+from android_demo.tools.toolbox import BUILD, Unavailable, call, fresh_folder, printed, require
 from runtime_py.errors import DpocketError
 
 ABI = "x86_64"
@@ -86,12 +86,7 @@ def main(arguments: list[str]) -> int:
         print("usage: python -m android_demo.tools.roundtrip APK", file=sys.stderr)
         return 2
     apk = Path(arguments[0])
-    try:
-        print(report(Built(apk, apk.parent / "work" / "classes", apk.parent / "work" / "classes.dex")))
-    except DpocketError as e:
-        print(e, file=sys.stderr)
-        return 1
-    return 0
+    return printed(lambda: report(Built(apk, apk.parent / "work" / "classes", apk.parent / "work" / "classes.dex")))
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ import numpy as np
 
 from android_demo.tools import junit, model_assets
 from android_demo.tools.jvm_tests import compile_into, core_classes, sources_of
-from android_demo.tools.toolbox import BUILD, ROOT, call, class_path, digest_of, fresh_folder, require
+from android_demo.tools.toolbox import BUILD, ROOT, call, class_path, digest_of, fresh_folder, printed, require
 from runtime_py.contract import Contract
 from runtime_py.errors import DpocketError
 from runtime_py.files import write_atomic
@@ -88,14 +88,5 @@ def report() -> str:
     return f"{len(painted)} PNGs in {SCREENS.relative_to(ROOT)}"
 
 
-def main() -> int:
-    try:
-        print(report())
-    except DpocketError as e:
-        print(e, file=sys.stderr)
-        return 1
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(printed(report))

@@ -6,7 +6,8 @@ import hashlib
 import os
 import shutil
 import subprocess
-from collections.abc import Iterable, Mapping, Sequence
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from runtime_py.errors import DpocketError
@@ -136,3 +137,13 @@ def is_current(target: Path, digest: str) -> bool:
 
 def note_digest(target: Path, digest: str) -> None:
     write_atomic(target.with_name(target.name + ".inputs"), f"{digest}\n".encode())
+
+
+def printed(report: Callable[[], str]) -> int:
+    """Print what a check says: exit status 0, or 1 with its sentence on the error stream."""
+    try:
+        print(report())
+    except DpocketError as e:
+        print(e, file=sys.stderr)
+        return 1
+    return 0

@@ -20,7 +20,7 @@ from runtime_py.arithmetic import INT8_MAX, INT8_MIN
 from runtime_py.errors import DpocketError
 from runtime_py.ops.sums import xnnpack_rule
 from training.graph import Layer, StudentGraph, run_layer
-from training.quantize.calibrate import BIAS_LIMIT, weight_scales
+from training.quantize.calibrate import BIAS_LIMIT, grid_of_weights, weight_scales
 from training.quantize.grid import Grid, Steps
 
 EXACT = 2.0**24
@@ -54,12 +54,14 @@ def trained_grid(
     graph: StudentGraph, steps: Mapping[str, Steps], parameters: Mapping[str, Parameters], method: str
 ) -> Grid:
     """The grid on which `simulate` computes with these parameters."""
-    weights = {
-        layer.name: tuple(float(s) for s in _scales(layer, *parameters[layer.name], steps))
-        for layer in graph.layers
-        if layer.weight is not None
-    }
-    return Grid({name: _of(steps, name) for name in graph.shapes}, weights, method)
+    tensors = {name: _of(steps, name) for name in graph.shapes}
+    layers = (_with(layer, *parameters[layer.name]) if layer.weight is not None else layer for layer in graph.layers)
+    return Grid(tensors, grid_of_weights(replace(graph, layers=tuple(layers)), tensors), method)
+
+
+def _with(layer: Layer, weight: Tensor, bias: Tensor | None) -> Layer:
+    """`layer` with these parameters, as numbers alone."""
+    return replace(layer, weight=weight.detach().cpu(), bias=None if bias is None else bias.detach().cpu())
 
 
 def _of(steps: Mapping[str, Steps], name: str) -> Steps:
@@ -80,8 +82,7 @@ def _quantised(real: Tensor, steps: Steps) -> Tensor:
 
 
 def _scales(layer: Layer, weight: Tensor, bias: Tensor | None, steps: Mapping[str, Steps]) -> Any:
-    plain = replace(layer, weight=weight.detach().cpu(), bias=None if bias is None else bias.detach().cpu())
-    return weight_scales(plain, _of(steps, layer.inputs[0]).scale)
+    return weight_scales(_with(layer, weight, bias), _of(steps, layer.inputs[0]).scale)
 
 
 def _computed(
